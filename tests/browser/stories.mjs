@@ -82,6 +82,16 @@ function submit(login, client) {
   }
   await context.close();
 }
+{
+  const { context, page } = await watch(browser, origin, 'light');
+  await page.route('**/api/v1/log*', (route) => route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "the journal is away"}' }));
+  for (const [path, there] of [['/', 'Blocked now'], ['/blocks', 'password in a leak'], ['/mailbox?name=anna%40contoso.example', 'What is mirrored']]) {
+    await page.goto(origin + path);
+    await page.getByText('the journal is away').waitFor(LONG);
+    is(`without the journal the rest is there: ${path}`, await page.getByText(there).count() > 0, true);
+  }
+  await context.close();
+}
 
 // ---- who may what ----
 {

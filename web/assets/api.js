@@ -50,6 +50,17 @@ export async function ask(path, query, signal, options = {}) {
   }
 }
 
+// The same for a part of a page, which is there without it: in place of rows, what is wrong. A page that can't be had at all is
+// left to the page.
+export async function askPart(path, query, signal) {
+  try {
+    return await ask(path, query, signal);
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.kind === 'sign-in' || problem.kind === 'offline') throw problem;
+    return { data: [], next: null, notes: [], problem };
+  }
+}
+
 // The overview is wanted by its page and by the bands: one request does for both.
 let overviewAsked = null;
 export function askOverview() {

@@ -1,6 +1,6 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
-import { ask } from './api.js';
+import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';
@@ -51,7 +51,7 @@ export async function blocksPage(view) {
     list.replaceChildren(...(notes ? [notes] : []),
       blocks.length === 0 ? el('p', { class: 'none' }, badge('good', T.state.good), ' ', T.blocks.none) : el('div', { class: 'cards' }, blocks.map(blockView)));
   }
-  const [blocks, past] = await Promise.all([load(), ask('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
+  const [blocks, past] = await Promise.all([load(), askPart('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
 
   await set(blocks);
   view.put(section(T.overview.blocked, list), section(T.blocks.past, pagedRows(T.blocks.past, DECISION_COLUMNS, past,

@@ -1,6 +1,6 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
-import { ask } from './api.js';
+import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
 import { seesAll } from './session.js';
 import { DECISION_COLUMNS_OF_ONE, decisionView, downloads, explainLink, limitsView, notesView, pagedRows, subjectOf } from './parts.js';
@@ -100,7 +100,7 @@ export async function mailboxPage(view) {
     return;
   }
   view.title(name(login), login);
-  const [reply, log] = await Promise.all([ask(pathOf(login), {}, view.signal), ask('log', { user: login, rows: 25 }, view.signal)]);
+  const [reply, log] = await Promise.all([ask(pathOf(login), {}, view.signal), askPart('log', { user: login, rows: 25 }, view.signal)]);
   const m = reply.data;
   view.title(name(m.mailbox ?? login), m.mailbox ?? login);
   view.put(...[notesView(reply.notes)].filter(Boolean),

@@ -1,11 +1,11 @@
 // What is seen first.
 import { T } from './text.js';
-import { ask, askOverview } from './api.js';
+import { askOverview, askPart } from './api.js';
 import { badge, count, el, heading, link, name, say, section, sentence, span, table, time, mailboxLink } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
 import { mayRead } from './session.js';
-import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, subjectOf } from './parts.js';
+import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, problemView, subjectOf } from './parts.js';
 
 const OVERVIEW_MS = 15000;
 const NEWEST = 12;
@@ -56,7 +56,7 @@ function keyOf(decision) {
 
 export async function overviewPage(view) {
   // Who sees only counts has no rows, and no stream.
-  const [first, log] = await Promise.all([askOverview(), mayRead() ? ask('log', { rows: NEWEST }, view.signal) : { data: [] }]);
+  const [first, log] = await Promise.all([askOverview(), mayRead() ? askPart('log', { rows: NEWEST }, view.signal) : { data: [] }]);
   const chart = hourChart(view.signal);
   const lights = el('div', {});
   const reasons = el('div', {});
@@ -97,7 +97,8 @@ export async function overviewPage(view) {
   }
 
   set(first);
-  drawDecisions();
+  if (log.problem) newest.append(problemView(log.problem));
+  else drawDecisions();
   blocked.append(el('p', { class: 'none' }, first.data.status.blocks ? T.overview.blockedSaid(first.data.status.blocks) : T.overview.blockedNone));
   view.put(section(T.overview.state, lights),
     el('section', {}, heading(T.overview.hour), chart.node),

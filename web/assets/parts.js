@@ -69,6 +69,7 @@ function usedMeter(used, most) {
 
 // Rows that come page by page: a table and a button for more. load(after): a reply.
 export function pagedRows(caption, columns, first, load, none, options) {
+  if (first.problem) return problemView(first.problem);
   const place = el('div', {});
   const rows = [...first.data];
   let next = first.next;

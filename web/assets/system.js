@@ -1,6 +1,6 @@
 // The configuration in plain words, where the settings are from, what is kept.
 import { T } from './text.js';
-import { ask } from './api.js';
+import { ask, askPart } from './api.js';
 import { badge, count, el, facts, name, section, sentence, table, time } from './dom.js';
 import { CHANGE_COLUMNS, notesView, pagedRows } from './parts.js';
 
@@ -18,7 +18,7 @@ function keptOf(status) {
 }
 
 export async function systemPage(view) {
-  const load = (path) => (after) => ask(path, { rows: 20, after }, view.signal);
+  const load = (path) => (after) => (after ? ask : askPart)(path, { rows: 20, after }, view.signal);
   const [config, status, runs, changes] = await Promise.all([ask('config', {}, view.signal), ask('status', {}, view.signal), load('runs')(), load('changes')()]);
 
   view.put(...[notesView(status.notes)].filter(Boolean),
