@@ -138,7 +138,7 @@ static bool is_of_loopback(struct slice host, struct slice *port)
             size_t n = strlen(names[i]);
 
             *port = (struct slice){host.p + n, host.n - n};
-            if (port->n == 0 || port->p[0] == ':')
+            if (port->n == 0 || slice_starts_with(*port, SLICE(":")))
                 return true;
         }
     return false;
