@@ -18,7 +18,7 @@ mkdir -p "$made"
     sed 's/^export { uPlot as default };$/return uPlot;/' $from/uPlot.esm.js
     echo "})();"
     for module in text dom api live chart parts session overview blocks mailbox explain reports audit system main; do
-        sed -e '/^import .*;$/d' -e 's/^export //' "$from/$module.js"
+        awk '/^import / { within = 1 } within { if (/;$/) within = 0; next } { sub(/^export /, ""); print }' "$from/$module.js"
     done
 } >"$made/app.js"
 cp $from/style.css "$made/style.css"

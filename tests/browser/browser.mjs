@@ -12,17 +12,27 @@ export async function forward(path, port = 0) {
   const open = new Set();
   const server = net.createServer((from) => {
     const to = net.connect(path);
-    for (const [one, other] of [[from, to], [to, from]]) {
+    for (const [one, other] of [
+      [from, to],
+      [to, from],
+    ]) {
       open.add(one);
       one.pipe(other);
       one.on('error', () => other.destroy());
-      one.on('close', () => { open.delete(one); other.destroy(); });
+      one.on('close', () => {
+        open.delete(one);
+        other.destroy();
+      });
     }
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
-    close: () => new Promise((resolve) => { server.close(resolve); for (const one of open) one.destroy(); }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        for (const one of open) one.destroy();
+      }),
   };
 }
 
@@ -33,7 +43,10 @@ export const LOOKS = {
 };
 
 export async function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+  });
 }
 
 // Cookies of who has signed in, once for each: a password takes its time.
@@ -41,7 +54,10 @@ const signedIn = new Map();
 export async function signIn(browser, origin, name) {
   if (!signedIn.has(name)) {
     const context = await browser.newContext();
-    const reply = await context.request.post(`${origin}/api/v1/login`, { data: { name, password: 'correct horse battery' }, timeout: 120000 });
+    const reply = await context.request.post(`${origin}/api/v1/login`, {
+      data: { name, password: 'correct horse battery' },
+      timeout: 120000,
+    });
     if (!reply.ok()) throw new Error(`${name}: ${reply.status()} ${await reply.text()}`);
     signedIn.set(name, await context.storageState());
     await context.close();
@@ -53,35 +69,60 @@ export async function signIn(browser, origin, name) {
 // who: an account of the scene; null: nobody.
 export async function watch(browser, origin, look, who = 'admin') {
   const storageState = who === null ? undefined : await signIn(browser, origin, who);
-  const context = await browser.newContext({ ...LOOKS[look], storageState, timezoneId: 'Europe/Berlin', locale: 'en-GB', reducedMotion: 'reduce' });
+  const context = await browser.newContext({
+    ...LOOKS[look],
+    storageState,
+    timezoneId: 'Europe/Berlin',
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+  });
   const page = await context.newPage();
   const wrong = [];
   const requests = [];
   page.on('console', (message) => wrong.push(`console: ${message.text()} ${message.location().url}`));
   page.on('pageerror', (error) => wrong.push(`exception: ${error}`));
-  page.on('dialog', (dialog) => { wrong.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on('dialog', (dialog) => {
+    wrong.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
   page.on('request', (request) => {
     requests.push(request.url());
-    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:')) wrong.push(`foreign request: ${request.url()}`);
+    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:'))
+      wrong.push(`foreign request: ${request.url()}`);
   });
   return { context, page, wrong, requests };
 }
 
 // Until the page shows what it was made for.
 export async function shown(page) {
-  await page.waitForFunction(() => document.querySelector('main h1') && document.querySelector('main h1 + div')?.childElementCount > 0
-    && !document.querySelector('main')?.textContent.includes('Loading …'), null, { timeout: 120000 });
+  await page.waitForFunction(
+    () =>
+      document.querySelector('main h1') &&
+      document.querySelector('main h1 + div')?.childElementCount > 0 &&
+      !document.querySelector('main')?.textContent.includes('Loading …'),
+    null,
+    { timeout: 120000 },
+  );
 }
 
 export async function violations(page) {
   await page.evaluate(axe);
-  const { violations: found } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }));
-  return found.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')} (${v.help})`);
+  const { violations: found } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }),
+  );
+  return found.map(
+    (v) =>
+      `${v.id}: ${v.nodes
+        .map((n) => n.target.join(' '))
+        .slice(0, 3)
+        .join('; ')} (${v.help})`,
+  );
 }
 
 let failed = false;
 export function is(name, got, wanted = '') {
-  const ok = typeof wanted === 'object' && wanted instanceof RegExp ? wanted.test(String(got)) : String(got) === String(wanted);
+  const ok =
+    typeof wanted === 'object' && wanted instanceof RegExp ? wanted.test(String(got)) : String(got) === String(wanted);
   console.log(`${ok ? 'ok' : 'not ok'} ${name}`);
   if (!ok) {
     console.log(`    got ${JSON.stringify(String(got).slice(0, 2000))}, expected ${wanted}`);

@@ -7,7 +7,8 @@ const [, , scene, programs] = process.argv;
 let gate = await forward(`${scene}/run/web.sock`);
 const { origin } = gate;
 const browser = await launch();
-const postern = (...args) => execFileSync(`${programs}/postern`, ['-c', `${scene}/postern.conf`, ...args], { stdio: 'pipe' });
+const postern = (...args) =>
+  execFileSync(`${programs}/postern`, ['-c', `${scene}/postern.conf`, ...args], { stdio: 'pipe' });
 const LONG = { timeout: 120000 };
 
 // One submission, as Postfix would ask for it.
@@ -15,9 +16,14 @@ function submit(login, client) {
   return new Promise((resolve, reject) => {
     const to = net.connect(`${scene}/run/policyd.sock`);
     to.on('error', reject);
-    to.on('data', (reply) => { to.end(); resolve(String(reply)); });
-    to.write(`request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n`
-      + `recipient=guest@adatum.example\nclient_address=${client}\n\n`);
+    to.on('data', (reply) => {
+      to.end();
+      resolve(String(reply));
+    });
+    to.write(
+      `request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
+        `recipient=guest@adatum.example\nclient_address=${client}\n\n`,
+    );
   });
 }
 
@@ -73,8 +79,14 @@ function submit(login, client) {
   await page.locator('#live .badge.good').waitFor(LONG);
   is('live again, too', '');
 
-  for (const [status, text] of [[403, 'This is not for your role'], [503, 'postern-web cannot say this now'], [500, 'replied what this page does not understand']]) {
-    await page.route('**/api/v1/audit', (route) => route.fulfill({ status, contentType: 'application/json', body: '{"error": "so says the server"}' }));
+  for (const [status, text] of [
+    [403, 'This is not for your role'],
+    [503, 'postern-web cannot say this now'],
+    [500, 'replied what this page does not understand'],
+  ]) {
+    await page.route('**/api/v1/audit', (route) =>
+      route.fulfill({ status, contentType: 'application/json', body: '{"error": "so says the server"}' }),
+    );
     await page.goto(`${origin}/audit`);
     await page.getByText(text).waitFor(LONG);
     is(`${status} is shown as what it is`, await page.getByText('so says the server').count(), 1);
@@ -84,11 +96,17 @@ function submit(login, client) {
 }
 {
   const { context, page } = await watch(browser, origin, 'light');
-  await page.route('**/api/v1/log*', (route) => route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "the journal is away"}' }));
-  for (const [path, there] of [['/', 'Blocked now'], ['/blocks', 'password in a leak'], ['/mailbox?name=anna%40contoso.example', 'What is mirrored']]) {
+  await page.route('**/api/v1/log*', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "the journal is away"}' }),
+  );
+  for (const [path, there] of [
+    ['/', 'Blocked now'],
+    ['/blocks', 'password in a leak'],
+    ['/mailbox?name=anna%40contoso.example', 'What is mirrored'],
+  ]) {
     await page.goto(origin + path);
     await page.getByText('the journal is away').waitFor(LONG);
-    is(`without the journal the rest is there: ${path}`, await page.getByText(there).count() > 0, true);
+    is(`without the journal the rest is there: ${path}`, (await page.getByText(there).count()) > 0, true);
   }
   await context.close();
 }
@@ -113,10 +131,20 @@ function submit(login, client) {
   await page.reload();
   await page.getByLabel('Password').waitFor(LONG);
   is('nor after a reload', await page.locator('article').count(), 0);
+  await page.getByLabel('Name').fill('operator');
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.keyboard.press('Enter');
+  await page.locator('#live .badge.good').waitFor(LONG);
+  postern('web-user', 'remove', 'operator');
+  await page.getByLabel('Password').waitFor(LONG);
+  is('whose account is gone sees nothing any more, without a click', await page.locator('article, #nav a').count(), 0);
   await context.close();
 }
-for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound', 'Mailboxes', 'Mailboxes Reports'],
-  ['reader', 'Overview', 'Overview Blocks Mailboxes Explain Reports Audit System']]) {
+for (const [who, start, links] of [
+  ['viewer', 'Overview', 'Overview'],
+  ['bound', 'Mailboxes', 'Mailboxes Reports'],
+  ['reader', 'Overview', 'Overview Blocks Mailboxes Explain Reports Audit System'],
+]) {
   const { context, page, wrong } = await watch(browser, origin, 'light', who);
   await page.goto(`${origin}/`);
   await shown(page);
@@ -146,8 +174,20 @@ for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound',
   await page.goto(`${origin}/`);
   await shown(page);
   await page.keyboard.press('Tab');
-  is('the first stop of the keyboard skips to the content', await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
-  is('and it is seen', await page.evaluate(() => document.activeElement.getBoundingClientRect().top >= 0 && getComputedStyle(document.activeElement).outlineStyle !== 'none'), true);
+  is(
+    'the first stop of the keyboard skips to the content',
+    await page.evaluate(() => document.activeElement.textContent),
+    'Skip to the content',
+  );
+  is(
+    'and it is seen',
+    await page.evaluate(
+      () =>
+        document.activeElement.getBoundingClientRect().top >= 0 &&
+        getComputedStyle(document.activeElement).outlineStyle !== 'none',
+    ),
+    true,
+  );
   await page.keyboard.press('Enter');
   is('it leads there', await page.evaluate(() => document.activeElement.id), 'main');
   await page.getByRole('link', { name: 'Explain', exact: true }).focus();
@@ -156,7 +196,11 @@ for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound',
   await page.getByLabel('Client address').fill('203.0.113.66');
   await page.keyboard.press('Enter');
   await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
-  is('the address of the page holds the question', new URL(page.url()).search, '?user=bert%40contoso.example&client=203.0.113.66');
+  is(
+    'the address of the page holds the question',
+    new URL(page.url()).search,
+    '?user=bert%40contoso.example&client=203.0.113.66',
+  );
   await page.reload();
   await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
   await page.goBack();
@@ -164,19 +208,34 @@ for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound',
   is('and back leads back', await page.evaluate(() => location.pathname + location.search), '/explain');
   await page.goto(`${origin}/reports/used`);
   await shown(page);
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download CSV' }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download CSV' }).click(),
+  ]);
   is('a report is a file with a name of ours', download.suggestedFilename(), 'postern-used.csv');
-  is('times have UTC in the title', await page.locator('td time').first().getAttribute('title'), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+  is(
+    'times have UTC in the title',
+    await page.locator('td time').first().getAttribute('title'),
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/,
+  );
   is('and no message all the while', wrong.join('\n'));
   await context.close();
 }
 {
-  const context = await browser.newContext({ storageState: await signIn(browser, origin, 'admin'), viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 });
+  const context = await browser.newContext({
+    storageState: await signIn(browser, origin, 'admin'),
+    viewport: { width: 640, height: 450 },
+    deviceScaleFactor: 2,
+  });
   const page = await context.newPage();
   for (const path of ['/', '/blocks', '/mailbox?name=erp%40contoso.example', '/explain', '/reports/used', '/system']) {
     await page.goto(origin + path);
     await shown(page);
-    is(`at 200 % it fits: ${path}`, await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+    is(
+      `at 200 % it fits: ${path}`,
+      await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      true,
+    );
   }
   await context.close();
 }
@@ -184,7 +243,11 @@ for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound',
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(`${origin}/`);
-  is('without a script it says so', (await page.locator('main').textContent()).includes('your browser runs none'), true);
+  is(
+    'without a script it says so',
+    (await page.locator('main').textContent()).includes('your browser runs none'),
+    true,
+  );
   await context.close();
 }
 await browser.close();

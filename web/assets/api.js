@@ -14,7 +14,16 @@ export class Problem extends Error {
   }
 }
 
-const KINDS = { 400: 'wrong', 401: 'sign-in', 403: 'forbidden', 404: 'missing', 414: 'wrong', 429: 'busy', 431: 'wrong', 503: 'busy' };
+const KINDS = {
+  400: 'wrong',
+  401: 'sign-in',
+  403: 'forbidden',
+  404: 'missing',
+  414: 'wrong',
+  429: 'busy',
+  431: 'wrong',
+  503: 'busy',
+};
 
 export async function problemOf(response) {
   let text = T.error.status(response.status);
@@ -40,13 +49,18 @@ export function target(path, query = {}) {
 export async function ask(path, query, signal, options = {}) {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await fetch(target(path, query), { ...options, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    const response = await fetch(target(path, query), {
+      ...options,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
     if (!response.ok) throw await problemOf(response);
     return await response.json();
   } catch (error) {
     if (error instanceof Problem || signal?.aborted) throw error;
     if (limit.aborted) throw new Problem('slow', '');
-    throw error instanceof SyntaxError ? new Problem('broken', error.message) : new Problem('offline', T.error.offlineText);
+    throw error instanceof SyntaxError
+      ? new Problem('broken', error.message)
+      : new Problem('offline', T.error.offlineText);
   }
 }
 

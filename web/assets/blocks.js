@@ -17,7 +17,9 @@ function anyOf(a, b) {
 }
 function blockView(block) {
   const user = userOf(block.subject);
-  return el('article', { class: 'card' },
+  return el(
+    'article',
+    { class: 'card' },
     el('h3', {}, badge('bad', T.blocks.word), ' ', subjectOf(block.subject)),
     facts([
       [T.blocks.until, untilView(block.until)],
@@ -30,10 +32,18 @@ function blockView(block) {
       [T.blocks.senders, block.senders ? name(block.senders) : null],
       [T.blocks.domains, block.recipient_domains ? name(block.recipient_domains) : null],
       [T.blocks.logins, block.logins ? name(block.logins) : null],
-      [T.blocks.usual, anyOf(block.messages_hour, block.messages_day) ? T.blocks.usualText(block.messages_hour, block.messages_day) : null],
+      [
+        T.blocks.usual,
+        anyOf(block.messages_hour, block.messages_day)
+          ? T.blocks.usualText(block.messages_hour, block.messages_day)
+          : null,
+      ],
       [T.blocks.now, anyOf(block.now_hour, block.today) ? T.blocks.nowText(block.now_hour, block.today) : null],
     ]),
-    user === null ? null : el('p', { class: 'links' }, link('/mailbox', { name: user }, T.blocks.mailbox), explainLink(user)));
+    user === null
+      ? null
+      : el('p', { class: 'links' }, link('/mailbox', { name: user }, T.blocks.mailbox), explainLink(user)),
+  );
 }
 
 export async function blocksPage(view) {
@@ -48,15 +58,32 @@ export async function blocksPage(view) {
       ({ next } = more);
     }
     const notes = notesView(reply.notes);
-    list.replaceChildren(...(notes ? [notes] : []),
-      blocks.length === 0 ? el('p', { class: 'none' }, badge('good', T.state.good), ' ', T.blocks.none) : el('div', { class: 'cards' }, blocks.map(blockView)));
+    list.replaceChildren(
+      ...(notes ? [notes] : []),
+      blocks.length === 0
+        ? el('p', { class: 'none' }, badge('good', T.state.good), ' ', T.blocks.none)
+        : el('div', { class: 'cards' }, blocks.map(blockView)),
+    );
   }
   const [blocks, past] = await Promise.all([load(), askPart('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
 
   await set(blocks);
-  view.put(section(T.overview.blocked, list), section(T.blocks.past, pagedRows(T.blocks.past, DECISION_COLUMNS, past,
-    (after) => ask('log', { reason: 'limit-block', rows: 20, after }, view.signal), T.blocks.pastNone)));
+  view.put(
+    section(T.overview.blocked, list),
+    section(
+      T.blocks.past,
+      pagedRows(
+        T.blocks.past,
+        DECISION_COLUMNS,
+        past,
+        (after) => ask('log', { reason: 'limit-block', rows: 20, after }, view.signal),
+        T.blocks.pastNone,
+      ),
+    ),
+  );
   const again = async () => set(await load());
-  onLive((kind, what) => { if (kind === 'event' && what.blocks) again().catch(() => {}); }, view.signal);
+  onLive((kind, what) => {
+    if (kind === 'event' && what.blocks) again().catch(() => {});
+  }, view.signal);
   view.each(BLOCKS_MS, again);
 }

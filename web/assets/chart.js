@@ -30,14 +30,22 @@ function summaryOf(minutes) {
   const most = Math.max(...totals);
   if (most === 0) return T.overview.quiet;
   const when = clock(new Date(minutes.at[totals.indexOf(most)] * 1000)).slice(0, 5);
-  return T.overview.summary(Object.fromEntries(ACTIONS.map((a) => [a, count(sums[a])]))) + T.overview.busiest(count(most), when);
+  return (
+    T.overview.summary(Object.fromEntries(ACTIONS.map((a) => [a, count(sums[a])]))) +
+    T.overview.busiest(count(most), when)
+  );
 }
 
 function optionsOf(width) {
-  const axis = { stroke: colour('ink-dim'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 } };
+  const axis = {
+    stroke: colour('ink-dim'),
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { stroke: colour('line'), width: 1 },
+  };
   const kinds = { pass: 'good', defer: 'warn', reject: 'bad', hold: 'held' };
   return {
-    width, height: 200,
+    width,
+    height: 200,
     cursor: { drag: { x: false, y: false } },
     legend: { live: true },
     scales: { y: { range: (u, min, max) => [0, Math.max(4, max * 1.1)] } },
@@ -47,7 +55,13 @@ function optionsOf(width) {
     ],
     series: [
       { value: (u, s) => (s === null || s === undefined ? '–' : clock(new Date(s * 1000)).slice(0, 5)) },
-      ...ACTIONS.map((a) => ({ label: T.verdict[a], stroke: colour(kinds[a]), width: 2, dash: DASHES[a], points: { show: false } })),
+      ...ACTIONS.map((a) => ({
+        label: T.verdict[a],
+        stroke: colour(kinds[a]),
+        width: 2,
+        dash: DASHES[a],
+        points: { show: false },
+      })),
     ],
   };
 }
@@ -72,11 +86,15 @@ export function hourChart(signal) {
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   scheme.addEventListener('change', draw, { signal });
   const sizes = new ResizeObserver(() => {
-    if (plot && place.clientWidth > 0 && plot.width !== place.clientWidth) plot.setSize({ width: place.clientWidth, height: 200 });
+    if (plot && place.clientWidth > 0 && plot.width !== place.clientWidth)
+      plot.setSize({ width: place.clientWidth, height: 200 });
     else if (!plot) draw();
   });
   sizes.observe(place);
-  signal.addEventListener('abort', () => { sizes.disconnect(); plot?.destroy(); });
+  signal.addEventListener('abort', () => {
+    sizes.disconnect();
+    plot?.destroy();
+  });
 
   return {
     node,
@@ -93,11 +111,13 @@ export function hourChart(signal) {
       let step = Math.floor((Date.parse(at) / 1000 - from) / rates.step_s);
       if (step >= most) {
         const gone = Math.min(step - most + 1, most);
-        for (const all of Object.values(rates.actions)) all.splice(0, gone, ...[]), all.push(...new Array(gone).fill(0));
+        for (const all of Object.values(rates.actions))
+          (all.splice(0, gone, ...[]), all.push(...new Array(gone).fill(0)));
         rates.from = new Date((from + (step - most + 1) * rates.step_s) * 1000).toISOString();
         step = most - 1;
       }
-      for (const [action, n] of Object.entries(decided)) if (step >= 0 && rates.actions[action]) rates.actions[action][step] += n;
+      for (const [action, n] of Object.entries(decided))
+        if (step >= 0 && rates.actions[action]) rates.actions[action][step] += n;
       if (plot) plot.setData(data());
     },
   };

@@ -19,7 +19,10 @@ const NAME_MOST = 120;
 const NAME_WHOLE = 28;
 
 function shown(text) {
-  return text.replace(/^\s+$/.test(text) ? /\s/g : UNSEEN, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(
+    /^\s+$/.test(text) ? /\s/g : UNSEEN,
+    (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 // A sentence of the server's, with names in it that somebody else wrote.
@@ -31,7 +34,12 @@ export function name(text) {
   if (text === null || text === undefined) return el('span', { class: 'dim' }, '–');
   const all = String(text);
   const short = all.length > NAME_MOST ? all.slice(0, NAME_MOST) : all;
-  return el('bdi', { class: all.length > NAME_WHOLE ? 'name long' : 'name' }, shown(short), short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)));
+  return el(
+    'bdi',
+    { class: all.length > NAME_WHOLE ? 'name long' : 'name' },
+    shown(short),
+    short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)),
+  );
 }
 
 // A link to a name's page. encodeURIComponent throws on half characters.
@@ -39,16 +47,26 @@ export function whole(text) {
   return String(text).replace(/\p{Cs}/gu, '\ufffd');
 }
 export function link(path, query, ...children) {
-  const q = new URLSearchParams(Object.entries(query).filter(([, v]) => v !== null && v !== undefined && v !== '')
-    .map(([k, v]) => [k, whole(v)])).toString();
+  const q = new URLSearchParams(
+    Object.entries(query)
+      .filter(([, v]) => v !== null && v !== undefined && v !== '')
+      .map(([k, v]) => [k, whole(v)]),
+  ).toString();
   return el('a', { href: q ? `${path}?${q}` : path }, ...children);
 }
 export function mailboxLink(login) {
-  return login === null || login === undefined || login === '' ? name(login || null) : link('/mailbox', { name: login }, name(login));
+  return login === null || login === undefined || login === ''
+    ? name(login || null)
+    : link('/mailbox', { name: login }, name(login));
 }
 
 // ---- times, in the browser's zone, with UTC in the title ----
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const clockFormat = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
 const dayFormat = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: '2-digit', day: '2-digit' });
 
 export function clock(date) {
@@ -61,10 +79,18 @@ export function time(value, withDay = true) {
   if (Number.isNaN(date.getTime())) return name(value);
   const iso = date.toISOString().replace('.000Z', 'Z');
   const today = dayFormat.format(date) === dayFormat.format(new Date());
-  return el('time', { datetime: iso, title: `${iso.replace('T', ' ').replace('Z', '')} UTC` },
-    withDay && !today ? `${dayFormat.format(date)} ${clock(date)}` : clock(date));
+  return el(
+    'time',
+    { datetime: iso, title: `${iso.replace('T', ' ').replace('Z', '')} UTC` },
+    withDay && !today ? `${dayFormat.format(date)} ${clock(date)}` : clock(date),
+  );
 }
-const UNITS = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
+const UNITS = [
+  [86400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+];
 // "2 h 5 min": the two largest units.
 export function span(seconds) {
   let rest = Math.max(0, Math.round(seconds));
@@ -86,7 +112,12 @@ const ICONS = { good: '✓', warn: '!', bad: '✕', off: '?', pass: '✓', defer
 const COLOURS = { pass: 'good', defer: 'warn', reject: 'bad', hold: 'warn' };
 
 export function badge(kind, word) {
-  return el('span', { class: `badge ${COLOURS[kind] ?? kind}` }, el('span', { class: 'icon', 'aria-hidden': 'true' }, ICONS[kind] ?? '•'), word);
+  return el(
+    'span',
+    { class: `badge ${COLOURS[kind] ?? kind}` },
+    el('span', { class: 'icon', 'aria-hidden': 'true' }, ICONS[kind] ?? '•'),
+    word,
+  );
 }
 export function verdict(action) {
   return badge(action, T.verdict[action] ?? action);
@@ -99,26 +130,55 @@ export function section(title, ...children) {
 }
 // [['Name', value], ...] as terms; values that are null are left out.
 export function facts(pairs) {
-  return el('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([term, value]) => el('div', {}, el('dt', {}, term), el('dd', {}, value))));
+  return el(
+    'dl',
+    { class: 'facts' },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== '')
+      .map(([term, value]) => el('div', {}, el('dt', {}, term), el('dd', {}, value))),
+  );
 }
 
 // ---- tables ----
 // Columns: { key, title, as(value, row), number }. as gives a node or a text; without it, text of others.
 export function table(caption, columns, rows, none, options = {}) {
   if (rows.length === 0) return el('p', { class: 'none' }, none);
-  const body = el('tbody', {}, rows.map((row) => tableRow(columns, row)));
-  return el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-    el('table', { class: options.class },
+  const body = el(
+    'tbody',
+    {},
+    rows.map((row) => tableRow(columns, row)),
+  );
+  return el(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+    el(
+      'table',
+      { class: options.class },
       el('caption', { class: options.captioned ? null : 'unseen' }, caption),
-      el('thead', {}, el('tr', {}, columns.map((c) => el('th', { scope: 'col', class: c.number ? 'number' : null }, c.title ?? T.column[c.key] ?? c.key)))),
-      body));
+      el(
+        'thead',
+        {},
+        el(
+          'tr',
+          {},
+          columns.map((c) =>
+            el('th', { scope: 'col', class: c.number ? 'number' : null }, c.title ?? T.column[c.key] ?? c.key),
+          ),
+        ),
+      ),
+      body,
+    ),
+  );
 }
 function tableRow(columns, row) {
-  return el('tr', {}, columns.map((c) => {
-    const value = c.as ? c.as(row[c.key], row) : c.number ? count(row[c.key]) : name(row[c.key]);
-    return el('td', { class: c.number ? 'number' : null }, value);
-  }));
+  return el(
+    'tr',
+    {},
+    columns.map((c) => {
+      const value = c.as ? c.as(row[c.key], row) : c.number ? count(row[c.key]) : name(row[c.key]);
+      return el('td', { class: c.number ? 'number' : null }, value);
+    }),
+  );
 }
 // Said to who does not see; only for blocks.
 export function say(text) {

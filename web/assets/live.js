@@ -13,7 +13,8 @@ let now = { state: 'paused', since: null };
 let reading = null;
 let leads = false;
 
-// f('event', data) and f('state', { state, since }); the state at once. Until the signal.
+// f('event', data) and f('state', { state, since }); the state at once. Until the signal. States: begins, on, off, full (no more are
+// served), paused (nobody looks), ended (the session has).
 export function onLive(f, signal) {
   listeners.add(f);
   signal?.addEventListener('abort', () => listeners.delete(f));
@@ -44,7 +45,11 @@ function takeEvents(text) {
   const parts = text.split('\n\n');
   const rest = parts.pop();
   for (const part of parts) {
-    const data = part.split('\n').filter((line) => line.startsWith('data: ')).map((line) => line.slice(6)).join('\n');
+    const data = part
+      .split('\n')
+      .filter((line) => line.startsWith('data: '))
+      .map((line) => line.slice(6))
+      .join('\n');
     if (data !== '') tell('event', JSON.parse(data));
   }
   return rest;
@@ -54,7 +59,10 @@ async function readOnce(signal) {
   const quiet = new AbortController();
   let timer = setTimeout(() => quiet.abort(), SILENCE_MS);
   try {
-    const response = await fetch('/events', { signal: AbortSignal.any([signal, quiet.signal]), headers: { Accept: 'text/event-stream' } });
+    const response = await fetch('/events', {
+      signal: AbortSignal.any([signal, quiet.signal]),
+      headers: { Accept: 'text/event-stream' },
+    });
     if (!response.ok) throw await problemOf(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     setState('on');
@@ -73,7 +81,10 @@ async function readOnce(signal) {
 function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); });
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }
 
@@ -85,11 +96,13 @@ async function readOn(signal) {
       await readOnce(signal);
       wait = RETRY_MS / 2;
     } catch (problem) {
+      if (problem.kind === 'sign-in') state = 'ended';
       if (problem.kind === 'busy') state = 'full';
       if (now.state === 'on') wait = RETRY_MS / 2;
     }
     if (signal.aborted) break;
     setState(state);
+    if (state === 'ended') break;
     await pause(wait, signal);
   }
   leads = false;
@@ -100,7 +113,8 @@ function begin() {
   reading = new AbortController();
   deliver('state', { state: 'begins', since: null });
   const { signal } = reading;
-  if (!navigator.locks) { // not a secure context: each window for itself
+  if (!navigator.locks) {
+    // not a secure context: each window for itself
     readOn(signal);
     return;
   }

@@ -33,7 +33,11 @@ const main = document.getElementById('main');
 let leave = null;
 
 function pageOf(path) {
-  return PAGES.find((page) => (page.path.length > 1 && page.path.endsWith('/') ? path.startsWith(page.path) && path.length > page.path.length : path === page.path));
+  return PAGES.find((page) =>
+    page.path.length > 1 && page.path.endsWith('/')
+      ? path.startsWith(page.path) && path.length > page.path.length
+      : path === page.path,
+  );
 }
 function restOf(page, path) {
   try {
@@ -50,8 +54,15 @@ function isFor(page) {
 function drawBar(page) {
   const here = page?.under ?? page?.path;
   document.getElementById('who').replaceChildren(...whoView(signedOut).filter((node) => node !== null));
-  document.getElementById('nav').replaceChildren(el('ul', {}, PAGES.filter((one) => !one.under && isFor(one)).map((one) =>
-    el('li', {}, el('a', { href: one.path, 'aria-current': one.path === here ? 'page' : null }, one.title)))));
+  document.getElementById('nav').replaceChildren(
+    el(
+      'ul',
+      {},
+      PAGES.filter((one) => !one.under && isFor(one)).map((one) =>
+        el('li', {}, el('a', { href: one.path, 'aria-current': one.path === here ? 'page' : null }, one.title)),
+      ),
+    ),
+  );
 }
 
 // What a page gets: where to put what it shows, what it was asked, and when it is left.
@@ -64,8 +75,12 @@ function viewOf(page, url, signal) {
     query: url.searchParams,
     rest: restOf(page, url.pathname),
     signal,
-    put(...nodes) { if (!signal.aborted) body.replaceChildren(...nodes); },
-    add(...nodes) { if (!signal.aborted) body.append(...nodes); },
+    put(...nodes) {
+      if (!signal.aborted) body.replaceChildren(...nodes);
+    },
+    add(...nodes) {
+      if (!signal.aborted) body.append(...nodes);
+    },
     title(node, text) {
       title.replaceChildren(node);
       document.title = `${text.slice(0, 80)} – ${T.program}`;
@@ -75,7 +90,7 @@ function viewOf(page, url, signal) {
       if (problem.kind === 'sign-in') {
         signedOut();
       } else {
-        body.querySelector('.problem')?.remove();
+        body.querySelector(':scope > .problem')?.remove();
         body.append(problemView(problem, show));
       }
     },
@@ -85,7 +100,7 @@ function viewOf(page, url, signal) {
         if (document.hidden) return;
         try {
           await refresh();
-          body.querySelector('.problem')?.remove();
+          body.querySelector(':scope > .problem')?.remove();
         } catch (problem) {
           view.fail(problem);
         }
@@ -154,7 +169,17 @@ function go(path) {
 // Links to pages of ours; downloads and what the browser opens elsewhere are left to it.
 function onClick(event) {
   const a = event.target.closest('a');
-  if (!a || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || a.hasAttribute('download')) return;
+  if (
+    !a ||
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey ||
+    a.hasAttribute('download')
+  )
+    return;
   const url = new URL(a.href);
   if (url.origin !== location.origin || !pageOf(url.pathname) || a.getAttribute('href').startsWith('#')) return;
   event.preventDefault();
@@ -174,9 +199,18 @@ function bandsOf(data) {
   if (data.status.config_problem) bands.push(bandView('bad', T.band.config, name(data.status.config_problem)));
   if (data.monitor) bands.push(bandView('warn', T.band.monitor, ' ', wouldLink()));
   else if (data.monitored.length > 0)
-    bands.push(bandView('warn', T.band.some, name(data.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')), '. ', wouldLink()));
+    bands.push(
+      bandView(
+        'warn',
+        T.band.some,
+        name(data.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')),
+        '. ',
+        wouldLink(),
+      ),
+    );
   for (const tenant of data.status.tenants)
-    if (tenant.learning_until) bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
+    if (tenant.learning_until)
+      bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
   return bands;
 }
 async function drawBands() {
@@ -191,6 +225,10 @@ async function drawBands() {
 
 function drawLive(kind, what) {
   if (kind !== 'state') return;
+  if (what.state === 'ended') {
+    if (isSignedIn()) signedOut();
+    return;
+  }
   const texts = { begins: ['off', T.live.begins], on: ['good', T.live.on], full: ['warn', T.live.full] };
   const [colour, text] = texts[what.state] ?? ['bad', T.live.off(clock(new Date(what.since)))];
   document.getElementById('live').replaceChildren(...(what.state === 'paused' ? [] : [badge(colour, text)]));

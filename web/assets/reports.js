@@ -5,11 +5,23 @@ import { count, el, link, mailboxLink, name, sentence, table, time } from './dom
 import { downloads, notesView, problemView } from './parts.js';
 
 const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'time', 'seen'];
-const NUMBERS = ['messages', 'recipients', 'bytes', 'refused', 'signed_in', 'basic', 'oauth', 'number', 'messages_hour', 'messages_day'];
+const NUMBERS = [
+  'messages',
+  'recipients',
+  'bytes',
+  'refused',
+  'signed_in',
+  'basic',
+  'oauth',
+  'number',
+  'messages_hour',
+  'messages_day',
+];
 
 function columnOf(key) {
   if (TIMES.includes(key)) return { key, as: (value) => time(value) };
-  if (NUMBERS.includes(key)) return { key, number: true, as: (value) => (typeof value === 'number' ? count(value) : name(value)) };
+  if (NUMBERS.includes(key))
+    return { key, number: true, as: (value) => (typeof value === 'number' ? count(value) : name(value)) };
   if (key === 'mailbox' || key === 'login' || key === 'who') return { key, as: mailboxLink };
   if (key === 'reason') return { key, as: (reason) => el('code', {}, reason) };
   if (key === 'meaning' || key === 'summary') return { key, as: sentence };
@@ -21,8 +33,15 @@ function holds(row, text) {
 
 export async function reportsPage(view) {
   const { data } = await ask('reports', {}, view.signal);
-  view.put(el('p', {}, T.reports.intro), table(T.pages.reports, [{ key: 'name', as: (kind) => link(`/reports/${encodeURIComponent(kind)}`, {}, kind) }, { key: 'summary' }],
-    data, T.none));
+  view.put(
+    el('p', {}, T.reports.intro),
+    table(
+      T.pages.reports,
+      [{ key: 'name', as: (kind) => link(`/reports/${encodeURIComponent(kind)}`, {}, kind) }, { key: 'summary' }],
+      data,
+      T.none,
+    ),
+  );
 }
 
 export async function reportPage(view) {
@@ -44,7 +63,10 @@ export async function reportPage(view) {
   function draw() {
     const text = filter.value.trim().toLowerCase();
     const shown = text === '' ? rows : rows.filter((row) => holds(row, text));
-    summary.textContent = text === '' ? T.reports.rows(count(rows.length), next !== null) : T.reports.shown(count(shown.length), count(rows.length));
+    summary.textContent =
+      text === ''
+        ? T.reports.rows(count(rows.length), next !== null)
+        : T.reports.shown(count(shown.length), count(rows.length));
     place.replaceChildren(table(kind, Object.keys(rows[0] ?? {}).map(columnOf), shown, T.reports.none));
     if (next !== null) place.append(el('p', {}, el('button', { type: 'button', onclick: more }, T.more)));
   }
@@ -62,10 +84,28 @@ export async function reportPage(view) {
   }
 
   draw();
-  view.put(el('p', {}, known ? `${known.summary}. ` : '', link('/reports', {}, T.reports.all)), ...[notesView(reply.notes)].filter(Boolean),
-    el('form', { class: 'ask', action: `/reports/${encodeURIComponent(kind)}`, onsubmit: view.submit },
-      el('label', { for: 'period' }, T.reports[period]), el('input', { id: 'period', name: period, value: query[period] ?? '', size: 6, autocomplete: 'off' }),
-      el('button', {}, T.reports.show)),
-    el('section', {}, el('div', { class: 'ask' }, el('label', { for: 'filter' }, T.reports.filter), filter,
-      downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json'])), summary, place));
+  view.put(
+    el('p', {}, known ? `${known.summary}. ` : '', link('/reports', {}, T.reports.all)),
+    ...[notesView(reply.notes)].filter(Boolean),
+    el(
+      'form',
+      { class: 'ask', action: `/reports/${encodeURIComponent(kind)}`, onsubmit: view.submit },
+      el('label', { for: 'period' }, T.reports[period]),
+      el('input', { id: 'period', name: period, value: query[period] ?? '', size: 6, autocomplete: 'off' }),
+      el('button', {}, T.reports.show),
+    ),
+    el(
+      'section',
+      {},
+      el(
+        'div',
+        { class: 'ask' },
+        el('label', { for: 'filter' }, T.reports.filter),
+        filter,
+        downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
+      ),
+      summary,
+      place,
+    ),
+  );
 }

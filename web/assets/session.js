@@ -46,13 +46,29 @@ export function whoView(left) {
     }
     left();
   }
-  return [el('span', {}, name(me.name), ` (${T.role[me.role] ?? me.role})`), me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null];
+  return [
+    el('span', {}, name(me.name), ` (${T.role[me.role] ?? me.role})`),
+    me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
+  ];
 }
 
 // Shown where a page would have been; done(): somebody is signed in.
 export function signInForm(done) {
-  const login = el('input', { id: 'name', name: 'name', autocomplete: 'username', required: true, spellcheck: 'false', autocapitalize: 'none' });
-  const password = el('input', { id: 'password', name: 'password', type: 'password', autocomplete: 'current-password', required: true });
+  const login = el('input', {
+    id: 'name',
+    name: 'name',
+    autocomplete: 'username',
+    required: true,
+    spellcheck: 'false',
+    autocapitalize: 'none',
+  });
+  const password = el('input', {
+    id: 'password',
+    name: 'password',
+    type: 'password',
+    autocomplete: 'current-password',
+    required: true,
+  });
   const button = el('button', {}, T.signIn.go);
   const wrong = el('div', {});
 
@@ -64,16 +80,21 @@ export function signInForm(done) {
       setMe((await change('login', { name: login.value, password: password.value })).data);
       done();
     } catch (problem) {
-      wrong.replaceChildren(problem.kind === 'sign-in' ? el('p', { role: 'alert' }, T.signIn.wrong) : problemView(problem));
+      wrong.replaceChildren(
+        problem.kind === 'sign-in' ? el('p', { role: 'alert' }, T.signIn.wrong) : problemView(problem),
+      );
       password.value = '';
       password.focus();
     } finally {
       button.disabled = false;
     }
   }
-  return el('form', { class: 'fields narrow', method: 'post', onsubmit: signIn },
+  return el(
+    'form',
+    { class: 'fields narrow', method: 'post', onsubmit: signIn },
     el('div', { class: 'wide' }, el('label', { for: 'name' }, T.signIn.name), login),
     el('div', { class: 'wide' }, el('label', { for: 'password' }, T.signIn.password), password),
     el('div', { class: 'wide' }, button, wrong),
-    el('p', { class: 'wide dim' }, T.signIn.first, ' ', el('code', {}, 'postern web-user add NAME --role admin')));
+    el('p', { class: 'wide dim' }, T.signIn.first, ' ', el('code', {}, 'postern web-user add NAME --role admin')),
+  );
 }
