@@ -115,11 +115,10 @@ static int by_proxy(const struct access *access, struct evhttp_request *request,
 static int by_token(struct access *access, struct slice token, struct who *out, struct refused *refused)
 {
     const struct account *account = accounts_with_token(people_now(access->people), token, clock_wall_s());
-    unsigned wait_s;
 
     if (account == NULL) {
-        wait_s = tries_take(access->tries, "token", slice_of(out->peer), clock_boot_ns());
-        if (wait_s == 0)
+        /* It can't be guessed: what is counted is how often that is logged. */
+        if (tries_take(access->tries, "token", slice_of(out->peer), clock_boot_ns()) == 0)
             log_say(access->log, LEVEL_WARNING, "a request by %s has a token that is none, or not any more", out->peer);
         return refuse(refused, 401, "there is no such token, or not any more");
     }
@@ -259,33 +258,29 @@ static bool is_json(struct slice type)
     return slice_ieq(slice_trim(base), SLICE("application/json"));
 }
 
-/* "https://" or "http://", and the host as it was asked for. */
-static bool is_own_origin(struct slice origin, struct slice host)
+/* Of that scheme, and of the host as it was asked for. */
+static bool is_origin(struct slice origin, struct slice scheme, struct slice host)
 {
-    for (const char *const *scheme = (const char *const[]){"https://", "http://", NULL}; *scheme != NULL; scheme++) {
-        size_t n = strlen(*scheme);
-
-        if (slice_starts_with(origin, slice_of(*scheme)))
-            return slice_ieq((struct slice){origin.p + n, origin.n - n}, host);
-    }
-    return false;
+    return slice_starts_with(origin, scheme) &&
+           slice_ieq((struct slice){origin.p + scheme.n, origin.n - scheme.n}, host);
 }
 
-int access_sign_in_change(struct evhttp_request *request, struct refused *refused)
+int access_sign_in_change(const struct who *who, struct evhttp_request *request, struct refused *refused)
 {
     struct slice origin = slice_of(field_of(request, KEPT_ORIGIN));
     struct slice host = slice_of(evhttp_find_header(evhttp_request_get_input_headers(request), "Host"));
 
     if (!is_json(slice_of(field_of(request, KEPT_CONTENT_TYPE))))
         return refuse(refused, 415, "expected Content-Type: application/json");
-    if (is_from_elsewhere(request) || (origin.n > 0 && !is_own_origin(origin, host)))
+    if (is_from_elsewhere(request) || (origin.n > 0 && !is_origin(origin, SLICE("https://"), host) &&
+                                       (who->https || !is_origin(origin, SLICE("http://"), host))))
         return refuse(refused, 403, "this comes from a page of another origin");
     return 0;
 }
 
 int access_change(const struct who *who, struct evhttp_request *request, struct refused *refused)
 {
-    if (access_sign_in_change(request, refused) != 0)
+    if (access_sign_in_change(who, request, refused) != 0)
         return -1;
     if (who->proof[0] != '\0' && !access_same(slice_of(field_of(request, KEPT_PROOF)), slice_of(who->proof)))
         return refuse(refused, 403, "X-Postern-Proof is missing or wrong: /api/v1/me has the right one");

@@ -78,6 +78,26 @@ bob
 END
 is 'what is no name, role or tenant makes none' "$refused" 22122222
 is 'nor does a password that is short' "$(echo short | user add bob --role reader 2>&1; wc -l <"$T/web-users")" '*12 to 511 bytes*1'
+# typed ANSWER ANSWER: what the terminal shows, where the password is asked for.
+typed() { timeout 100 python3 -c '
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "-c", sys.argv[2], "web-user", "add", "typed", "--role", "reader"])
+shown, answers = b"", sys.argv[3:]
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if answers and shown.count(b": ") > 2 - len(answers) and shown.endswith(b": "):
+        os.write(terminal, answers.pop(0).encode() + b"\n")
+print(shown.decode())' "$build/postern" "$T/postern.conf" "$@"; }
+is 'on a terminal a password is asked for twice, and not shown' "$(typed "$word" "$word" | tr -d '\r'; grep -c '^typed:reader' "$T/web-users")" 'Password: *Again: *added typed*1'
+is 'two different ones are none' "$(user remove typed 2>/dev/null; typed "$word" 'another password' | tr -d '\r'; grep -c '^typed:' "$T/web-users")" 'Password: *Again: *two different passwords*0'
 for role in viewer reader operator admin; do
     echo "$word" | user add $role --role $role 2>/dev/null
 done
@@ -87,6 +107,14 @@ for role in metrics viewer reader operator admin; do
 done
 bound=$(user token bound --role reader --tenants fabrikam --expires never 2>/dev/null)
 is 'a token is printed once, and not kept' "$(grep -c "$bound" "$T/web-users"; user list --csv | grep '^bound,')" '0*bound,reader,fabrikam,token,*'
+many=
+for i in 1 2 3 4 5 6; do
+    user token "many-$i" --role reader --expires 1d >/dev/null 2>&1 &
+    many="$many $!"
+done
+# shellcheck disable=SC2086 # numbers
+wait $many
+is 'several who change the file at a time lose nothing' "$(user list --csv | grep -c '^many-')" 6
 start web || { cat "$T/web.log"; exit 1; }
 
 # ask TARGET [OPTION...]: headers and body; code: the status.
@@ -161,6 +189,7 @@ is 'another sign-in ends the session before, and makes a new one' "$(code /api/v
 is 'there is no cookie over plain HTTP to another name' "$(login anna "$word" -H 'Host: relay.contoso.example' | head -n 1)" 'HTTP/1.1 403*'
 login anna "$word" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https' >"$T/in4"
 is 'over HTTPS it is for this host, and secure' "$(grep -i '^set-cookie' "$T/in4" | tr -d '\r')" 'Set-Cookie: __Host-postern=*; Path=/; HttpOnly; SameSite=Strict; Secure'
+is 'a page of the same name without HTTPS is of another origin' "$(login anna "$word" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https' -H 'Origin: http://relay.contoso.example' | head -n 1)" 'HTTP/1.1 403*'
 is 'and is taken there' "$(code /api/v1/me -b "$(cookie <"$T/in4")" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https') $(code /api/v1/me -b "$(cookie <"$T/in4")")" '200 401'
 
 # ---- changes from elsewhere ----
