@@ -115,11 +115,10 @@ static int by_proxy(const struct access *access, struct evhttp_request *request,
 static int by_token(struct access *access, struct slice token, struct who *out, struct refused *refused)
 {
     const struct account *account = accounts_with_token(people_now(access->people), token, clock_wall_s());
-    unsigned wait_s;
 
     if (account == NULL) {
-        wait_s = tries_take(access->tries, "token", slice_of(out->peer), clock_boot_ns());
-        if (wait_s == 0)
+        /* It can't be guessed: what is counted is how often that is logged. */
+        if (tries_take(access->tries, "token", slice_of(out->peer), clock_boot_ns()) == 0)
             log_say(access->log, LEVEL_WARNING, "a request by %s has a token that is none, or not any more", out->peer);
         return refuse(refused, 401, "there is no such token, or not any more");
     }

@@ -91,6 +91,7 @@ static int begin(struct program *p, const struct config *config, const char *con
 {
     struct web *web = &p->web;
 
+    web->assets = web_assets;
     if (config->web.n_listen == 0)
         return error_set(e, "web.listen is empty: name a socket, as in \"unix:/run/postern-web/web.sock\"");
     if (state_guard_install(e) != 0)

@@ -85,14 +85,15 @@ int page_audit(struct page *page)
 
 int page_reports(struct page *page)
 {
-    static const struct column columns[] = {{"name", VALUE_TEXT}, {"summary", VALUE_TEXT}};
+    static const struct column columns[] = {{"name", VALUE_TEXT}, {"summary", VALUE_TEXT}, {"script", VALUE_TRUTH}};
     struct printer *out = page->out;
 
     out->table(out, &(struct table){TABLE_COLUMNS(columns)});
     for (const struct report_kind *kind = report_kinds; kind->name != NULL; kind++)
-        out->row(out, (const struct value[]){value_word(kind->name), value_word(kind->summary)});
-    out->row(out,
-             (const struct value[]){value_word("would-refuse"), value_word("what monitor mode would have refused")});
+        out->row(out, (const struct value[]){value_word(kind->name), value_word(kind->summary),
+                                             value_truth(kind->script != NULL)});
+    out->row(out, (const struct value[]){value_word("would-refuse"), value_word("what monitor mode would have refused"),
+                                         value_truth(false)});
     out->end(out);
     return PAGE_OK;
 }

@@ -171,6 +171,12 @@ static void serve(struct web *web, const struct route *route, struct evhttp_requ
     }
 }
 
+/* The pages hold nothing of anybody: what they show they ask for, and are told who may have it. */
+static bool serve_page(const struct web *web, struct slice path, struct evhttp_request *request)
+{
+    return evhttp_request_get_command(request) != EVHTTP_REQ_POST && assets_serve(web->assets, path, request);
+}
+
 void routes_serve(void *arg, struct evhttp_request *request)
 {
     char peer[PEER_TEXT_MAX];
@@ -183,5 +189,6 @@ void routes_serve(void *arg, struct evhttp_request *request)
             serve(arg, &routes[i], request);
             return;
         }
-    answer_now(request, HTTP_NOTFOUND, TYPE_TEXT, SLICE("there is no such page\n"));
+    if (!is_unix || !serve_page(arg, path, request))
+        answer_now(request, HTTP_NOTFOUND, TYPE_TEXT, SLICE("there is no such page\n"));
 }

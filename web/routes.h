@@ -4,6 +4,7 @@
 
 #include "web/access.h"
 #include "web/answers.h"
+#include "web/assets.h"
 #include "web/page.h"
 #include "web/sign_in.h"
 
@@ -44,6 +45,7 @@ struct web {
     struct live *live;
     struct streams *streams;
     struct answers *quick, *slow;
+    const struct asset *assets;
     struct access access;
     struct sign_in *sign_in;
 };

@@ -269,6 +269,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         server->config.serve(server->config.arg, request);
 }
 
+/* What was said of a field before holds. */
 static void add_fields(struct evhttp_request *request, const char *type)
 {
     static const struct {
@@ -278,7 +279,8 @@ static void add_fields(struct evhttp_request *request, const char *type)
         {"Cache-Control", "no-store"},
         {"Content-Security-Policy",
          "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"},
+         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+         "trusted-types 'none'"},
         {"Referrer-Policy", "no-referrer"},
         {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
@@ -287,7 +289,8 @@ static void add_fields(struct evhttp_request *request, const char *type)
 
     (void)evhttp_add_header(headers, "Content-Type", type);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
+        if (evhttp_find_header(headers, fields[i].name) == NULL)
+            (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
 }
 
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,

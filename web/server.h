@@ -41,7 +41,8 @@ unsigned server_connections(const struct server *server);
 
 /*
  * Replies: type is the Content-Type; body is emptied. With a status from 400 on the connection ends. The fields for all
- * replies (no sniffing, no caching, no framing, nothing loaded from elsewhere) are added.
+ * replies (no sniffing, no caching, no framing, nothing loaded from elsewhere) are added where the request has none
+ * yet.
  */
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
                   struct evbuffer *body);

@@ -78,6 +78,26 @@ bob
 END
 is 'what is no name, role or tenant makes none' "$refused" 22122222
 is 'nor does a password that is short' "$(echo short | user add bob --role reader 2>&1; wc -l <"$T/web-users")" '*12 to 511 bytes*1'
+# typed ANSWER ANSWER: what the terminal shows, where the password is asked for.
+typed() { timeout 100 python3 -c '
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "-c", sys.argv[2], "web-user", "add", "typed", "--role", "reader"])
+shown, answers = b"", sys.argv[3:]
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if answers and shown.count(b": ") > 2 - len(answers) and shown.endswith(b": "):
+        os.write(terminal, answers.pop(0).encode() + b"\n")
+print(shown.decode())' "$build/postern" "$T/postern.conf" "$@"; }
+is 'on a terminal a password is asked for twice, and not shown' "$(typed "$word" "$word" | tr -d '\r'; grep -c '^typed:reader' "$T/web-users")" 'Password: *Again: *added typed*1'
+is 'two different ones are none' "$(user remove typed 2>/dev/null; typed "$word" 'another password' | tr -d '\r'; grep -c '^typed:' "$T/web-users")" 'Password: *Again: *two different passwords*0'
 for role in viewer reader operator admin; do
     echo "$word" | user add $role --role $role 2>/dev/null
 done
