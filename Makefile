@@ -60,8 +60,8 @@ milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
 cluster_LIBS = -levent_core -levent_extra -levent_openssl -lhiredis -lssl -lcrypto
-web_LIBS     = -levent_core -levent_extra
-cli_LIBS     = -lcurl
+web_LIBS     = -levent_core -levent_extra -lcrypto -lcrypt
+cli_LIBS     = -lcurl -lcrypto -lcrypt
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert cluster web) $(B)/postern
 

@@ -78,7 +78,7 @@ const struct cli_command cli_commands[] = {
      "  --force         unused: the script although usage is not known for --days,\n"
      "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
-    {"status", "[--check | [--cluster] [--json]]", "Services, directory, counters, verdicts, who is busy",
+    {"status", "[--check | [--cluster] [--json]]", "Services, directory, verdicts; top: the same, again and again",
      "  --check            one line with performance data for Nagios, Icinga, Checkmk;\n"
      "                     exit status: 0 OK, 1 warning, 2 critical, 3 unknown\n"
      "  --cluster          instead: the other relays, and what differs there\n"
@@ -88,7 +88,8 @@ const struct cli_command cli_commands[] = {
      "not be read; 7 when the services use another generation of the directory\n"
      "than is in its folder\n",
      cmd_status, true, true},
-    {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
+    {"top", "[--interval SECONDS]", NULL,
+     "The same as status, again and again, on a terminal\n"
      "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
     {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true, false},
     {"check", "[--json]", "What the configuration means, and what in it to look at twice",
@@ -157,6 +158,17 @@ const struct cli_command cli_commands[] = {
      "  --test          a notice of the event \"test\", to every target of alerts\n"
      "  --wait TIME     for postern-alert to send it (30s)\n",
      cmd_alert, false, false},
+    {"web-user", "add | remove | list | token [NAME] [OPTION...]", "Who may use the web pages, and as what",
+     "  add NAME        with a password, asked for on the terminal or read from stdin;\n"
+     "                  or changes it\n"
+     "  token NAME      for programs, which send it as a bearer token: it is printed once\n"
+     "  remove NAME\n"
+     "  list\n"
+     "  --role ROLE     viewer (counts only), reader, operator or admin;\n"
+     "                  metrics for a token that reads metrics and nothing else\n"
+     "  --tenants A,B   only rows of these tenants (all)\n"
+     "  --expires TIME  of a token, 90d or never\n" OUTPUT_HELP,
+     cmd_web_user, false, false},
     {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false, false},
     {"help", "[COMMAND]", NULL, "What there is, or how a command is used\n", cmd_help, false, false},
     {NULL, NULL, NULL, NULL, NULL, false, false},

@@ -48,6 +48,7 @@ int cmd_allow(struct cli *cli, int argc, char **argv);
 int cmd_deny(struct cli *cli, int argc, char **argv);
 int cmd_forget(struct cli *cli, int argc, char **argv);
 int cmd_test_message(struct cli *cli, int argc, char **argv);
+int cmd_web_user(struct cli *cli, int argc, char **argv);
 int cmd_reload(struct cli *cli, int argc, char **argv);
 int cmd_learn(struct cli *cli, int argc, char **argv);
 int cmd_check(struct cli *cli, int argc, char **argv);

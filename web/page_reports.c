@@ -160,7 +160,8 @@ static int find_user(struct page *page, const char **user, struct known *named)
         return PAGE_OK;
     known_look(page->files, slice_of(*user), named);
     if (named->several[0] != '\0') {
-        (void)error_set(&page->e, "user is %s: which one? Give an address", named->several);
+        (void)error_set(&page->e, "user is %s: which one? Give an address",
+                        scope_is_all(page->scope) ? named->several : "several");
         return PAGE_BAD;
     }
     if (named->named != MAILBOX_NAME_NONE)
@@ -179,7 +180,8 @@ static int rows_needed(struct page *page, size_t *most)
                         LOG_ROWS_MAX);
         return PAGE_BAD;
     }
-    *most = (size_t)n;
+    /* Those of other tenants are left out afterwards. */
+    *most = scope_is_all(page->scope) ? (size_t)n : LOG_ROWS_MAX;
     return PAGE_OK;
 }
 

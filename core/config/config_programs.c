@@ -364,7 +364,7 @@ const struct section sasl_section = {ROWS(sasl_rows), .check = check_sasl};
 
 /* ---- web ---- */
 
-#define WEB_FORM "unix:/path, or fd:NUMBER for a UNIX socket that was passed in"
+#define WEB_FORM "unix:/path, inet:127.0.0.1:PORT, inet6:[::1]:PORT or fd:NUMBER for a socket that was passed in"
 #define HOSTS_MAX 64
 #define HOST_NAME_MAX_BYTES 255
 
@@ -378,7 +378,6 @@ static const struct setting web_listener_rows[] = {
 };
 static const struct section web_listener_section = {ROWS(web_listener_rows), .check = check_listener};
 
-/* Who may connect may read: that is what the permissions of a UNIX socket are for. */
 static int read_web_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     const struct config *c = r->config;
@@ -389,8 +388,10 @@ static int read_web_listeners(struct reader *r, const config_setting_t *s, const
     if (read_listeners(r, s, row, &web->listen, &web->n_listen) != 0)
         return -1;
     for (size_t i = 0; i < web->n_listen; i++)
-        if (web->listen[i].host != NULL)
-            return setting_error(r, s, "%s: whoever can connect may read, so TCP is not for here; expected " WEB_FORM,
+        if (!listener_is_local(&web->listen[i]))
+            return setting_error(r, s,
+                                 "%s: there is no TLS here, so others would read along; expected " WEB_FORM
+                                 ", and a web server before it",
                                  web->listen[i].address);
     return check_taken(r, s, web->listen, web->n_listen, "policyd.listen", c->policyd.listen, c->policyd.n_listen) ||
                    check_taken(r, s, web->listen, web->n_listen, "milter.listen", c->milter.listen,
@@ -425,6 +426,8 @@ static const struct setting web_rows[] = {
     {"listen", SETTING_OWN, .read = read_web_listeners, .section = &web_listener_section,
      .standard = "unix:/run/postern-web/web.sock", .allowed = WEB_FORM},
     {"hosts", SETTING_OWN, .read = read_hosts, .allowed = "a list of names"},
+    {"users", SETTING_PATH, AT(struct web_config, users), .standard = "web-users"},
+    {"proxy", SETTING_SECTION, AT(struct web_config, proxy), .section = &web_proxy_section},
 };
 const struct section web_section = {ROWS(web_rows)};
 

@@ -28,8 +28,9 @@ start()
     [ "$1" != web ] || web=$!
     relay_wait relay_listens_at "$T/run/$1.sock"
 }
+token=$("$build/postern" -c "$T/postern.conf" web-user token test --role admin --expires 1d 2>/dev/null)
 # ask PATH [OPTION...]: status and Content-Type, then the body.
-ask() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }
+ask() { local path=$1; shift; curl -sS --max-time 100 -H "Authorization: Bearer $token" --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }
 code() { ask "$@" | tail -n 1 | cut -d ' ' -f 1; }
 # raw BYTES: the first line of what comes back.
 raw() { printf %b "$1" | timeout 100 python3 -c '

@@ -33,7 +33,7 @@ start_web()
 }
 start_web || exit 1
 # get PATH [OPTION...]: the body; code PATH: the status.
-get() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
+get() { local path=$1; shift; curl -sS -H "Authorization: Bearer $token" --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
 code() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }
 data() { get "/api/v1/$1" | json "$2"; }
 
@@ -218,8 +218,16 @@ becomes 'a new generation, too' "data mailboxes/$A .data.setting" disabled
 is 'and the run that did it' "$(data runs '.data[0] | "\(.tenant) \(.how) \(.changes > 0)"')" 'contoso import true'
 becomes 'with what changed' 'data changes ".data | map(select(.setting == \"smtp-auth\" or .setting == \"SmtpClientAuthenticationDisabled\")) | length > 0"' true
 
+# The services go on with what they have; who starts now finds nothing.
 kill "$web"; wait "$web"
 is 'it ends well' $? 0
+mv "$T/lib/directory/current" "$T/lib/current"
+start_web
+becomes 'that the services use another generation is told, once that lasts' 'data status "\"\(.data.directory.state) \(.data.directory.in_use)\""' 'none false'
+is 'and in notes' "$(data blocks '.notes[0]')" '*the services use generation 2 of the directory*'
+mv "$T/lib/current" "$T/lib/directory/current"
+becomes 'when it is there again, they agree' 'data status .data.directory.in_use' true
+kill "$web"; wait "$web"
 web=
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit $status
