@@ -3,6 +3,7 @@
 #define POSTERN_WEB_ROUTES_H
 
 #include "web/access.h"
+#include "web/acts.h"
 #include "web/answers.h"
 #include "web/page.h"
 #include "web/sign_in.h"
@@ -46,6 +47,7 @@ struct web {
     struct answers *quick, *slow;
     struct access access;
     struct sign_in *sign_in;
+    struct acts *acts;
 };
 
 /* For server_config.serve, and for answers_new; arg is the struct web. */
