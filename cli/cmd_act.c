@@ -17,6 +17,8 @@
 #define ACTS_A_RUN 1000u
 #define KEEP_S 3600
 #define CLOCKS_APART_S 60
+/* What is refused is written down, too, but can't fill the disk. */
+#define REFUSED_AN_HOUR_MAX 500u
 
 struct act_run {
     struct cli *cli;
@@ -162,7 +164,6 @@ static void say(struct act_outcome *o, const char *text)
     buf_add_printable(&b, slice_of(text));
 }
 
-/* What is refused is written down as often as what is done, so that refusals can't fill the disk. */
 static int refuse(const struct act_run *run, const struct act *act, struct act_outcome *o, const struct past *past,
                   const struct error *why, struct error *e)
 {
@@ -170,7 +171,7 @@ static int refuse(const struct act_run *run, const struct act *act, struct act_o
     /* Of what was none of theirs nothing is told. */
     if (!scope_has(slice_of(act->tenants), slice_of(o->tenant)))
         o->tenant[0] = o->before[0] = '\0';
-    if (past->refused >= run->web->actions_an_hour)
+    if (past->refused >= REFUSED_AN_HOUR_MAX)
         return cli_fail(run->cli, "a request is refused: %s", o->said), 0;
     return write_down(run, act, o, ACT_REFUSED, e);
 }
