@@ -163,7 +163,7 @@ const struct cli_command cli_commands[] = {
     {"web-user", "add | remove | list | token [NAME] [OPTION...]", "Who may use the web pages, and as what",
      "  add NAME        with a password, asked for on the terminal or read from stdin;\n"
      "                  or changes it\n"
-     "  token NAME      for programs, which send it as a bearer token: it is printed once\n"
+     "  token NAME      for programs: prints a bearer token, which is not shown again\n"
      "  remove NAME\n"
      "  list\n"
      "  --role ROLE     viewer (counts only), reader, operator or admin;\n"

@@ -12,7 +12,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libsqlite3-dev libidn2-dev libunistring-dev
-libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
+libcrypt-dev libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 demo_cluster="$demo haproxy redis-server python3"

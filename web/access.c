@@ -138,7 +138,7 @@ static bool is_of_loopback(struct slice host, struct slice *port)
             size_t n = strlen(names[i]);
 
             *port = (struct slice){host.p + n, host.n - n};
-            if (port->n == 0 || port->p[0] == ':')
+            if (port->n == 0 || slice_starts_with(*port, SLICE(":")))
                 return true;
         }
     return false;
@@ -259,33 +259,29 @@ static bool is_json(struct slice type)
     return slice_ieq(slice_trim(base), SLICE("application/json"));
 }
 
-/* "https://" or "http://", and the host as it was asked for. */
-static bool is_own_origin(struct slice origin, struct slice host)
+/* Of that scheme, and of the host as it was asked for. */
+static bool is_origin(struct slice origin, struct slice scheme, struct slice host)
 {
-    for (const char *const *scheme = (const char *const[]){"https://", "http://", NULL}; *scheme != NULL; scheme++) {
-        size_t n = strlen(*scheme);
-
-        if (slice_starts_with(origin, slice_of(*scheme)))
-            return slice_ieq((struct slice){origin.p + n, origin.n - n}, host);
-    }
-    return false;
+    return slice_starts_with(origin, scheme) &&
+           slice_ieq((struct slice){origin.p + scheme.n, origin.n - scheme.n}, host);
 }
 
-int access_sign_in_change(struct evhttp_request *request, struct refused *refused)
+int access_sign_in_change(const struct who *who, struct evhttp_request *request, struct refused *refused)
 {
     struct slice origin = slice_of(field_of(request, KEPT_ORIGIN));
     struct slice host = slice_of(evhttp_find_header(evhttp_request_get_input_headers(request), "Host"));
 
     if (!is_json(slice_of(field_of(request, KEPT_CONTENT_TYPE))))
         return refuse(refused, 415, "expected Content-Type: application/json");
-    if (is_from_elsewhere(request) || (origin.n > 0 && !is_own_origin(origin, host)))
+    if (is_from_elsewhere(request) || (origin.n > 0 && !is_origin(origin, SLICE("https://"), host) &&
+                                       (who->https || !is_origin(origin, SLICE("http://"), host))))
         return refuse(refused, 403, "this comes from a page of another origin");
     return 0;
 }
 
 int access_change(const struct who *who, struct evhttp_request *request, struct refused *refused)
 {
-    if (access_sign_in_change(request, refused) != 0)
+    if (access_sign_in_change(who, request, refused) != 0)
         return -1;
     if (who->proof[0] != '\0' && !access_same(slice_of(field_of(request, KEPT_PROOF)), slice_of(who->proof)))
         return refuse(refused, 403, "X-Postern-Proof is missing or wrong: /api/v1/me has the right one");

@@ -65,7 +65,7 @@ int access_who(struct access *access, struct evhttp_request *request, struct who
  */
 int access_change(const struct who *who, struct evhttp_request *request, struct refused *refused);
 /* The same without a proof: nobody is signed in yet. */
-int access_sign_in_change(struct evhttp_request *request, struct refused *refused);
+int access_sign_in_change(const struct who *who, struct evhttp_request *request, struct refused *refused);
 
 /*
  * The cookie's name for this request: with __Host- and Secure over HTTPS. Over "ssh -L" a browser has plain HTTP to

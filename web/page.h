@@ -37,7 +37,7 @@ struct page {
 /* 200, or another status (RFC 9110 15) with page->e: then what was printed is thrown away. */
 typedef int page_make(struct page *page);
 
-/* Opens directory and state, and fills what decide() needs. 0, or the status with page->e. */
+/* Opens directory and state, and fills what decide() needs. PAGE_OK, or another status with page->e. */
 int page_open_context(struct page *page, struct decide_context *context);
 /* The status for a file that could not be opened: page->e says which. */
 #define PAGE_NO_FILE 503

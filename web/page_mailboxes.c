@@ -59,7 +59,7 @@ static bool read_after(const char *text, struct mailbox_search *search)
     return guid_parse(id, search->after.b);
 }
 
-/* 0, or the status. */
+/* PAGE_OK, or another status with page->e. */
 static int read_search(struct page *page, struct mailbox_search *search, struct finding *found)
 {
     const char *q = asked_value(page->asked, "q"), *tenant = asked_value(page->asked, "tenant"),

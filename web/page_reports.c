@@ -153,7 +153,7 @@ int page_report(struct page *page)
 
 /* ---- decisions, and changes of settings ---- */
 
-/* The name, whosever it is: directory and journal are open. 0, or the status. */
+/* The name, whosever it is: directory and journal are open. PAGE_OK, or another status with page->e. */
 static int find_user(struct page *page, const char **user, struct known *named)
 {
     if (*user == NULL)

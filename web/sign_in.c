@@ -214,7 +214,7 @@ void sign_in_serve(struct sign_in *sign_in, const struct who *who, struct evhttp
     struct refused refused;
     struct trial *t;
 
-    if (access_sign_in_change(request, &refused) != 0) {
+    if (access_sign_in_change(who, request, &refused) != 0) {
         answer_error(request, refused.status, refused.text);
     } else if (who->way == WAY_TOKEN || who->way == WAY_PROXY) {
         answer_error(request, 400, "there is no need to sign in: a token, or the proxy, says who you are");

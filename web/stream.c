@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/print/print.h"
+#include "core/report/text.h"
 #include "web/api.h"
 #include "web/rows.h"
 
@@ -63,6 +64,7 @@ struct stream {
     pthread_mutex_t lock;
     pthread_cond_t taken;
     struct evbuffer *ready; /* one piece at most; empty: none */
+    size_t n_notes;         /* remarks that were made before the last piece */
     bool gone;              /* nobody takes any more */
 };
 
@@ -89,6 +91,7 @@ static bool hand_over(struct stream *s)
     (void)pthread_mutex_lock(&s->lock);
     while (!s->gone && evbuffer_get_length(s->ready) > 0)
         (void)pthread_cond_wait(&s->taken, &s->lock);
+    s->n_notes = s->rows->n_notes;
     if (clock_boot_ns() > s->end_ns || (!s->gone && evbuffer_add(s->ready, s->piece, s->n) != 0))
         s->gone = true;
     goes_on = !s->gone;
@@ -150,8 +153,11 @@ static int make_rows(struct stream *s, FILE *to)
             s->status = rows_judge(s->rows, &page);
         shelf_put(web->shelf, page.files);
     }
-    (void)print_end(printer);
     s->e = page.e;
+    if (print_end(printer) != 0 && s->status == PAGE_OK) {
+        (void)error_set(&s->e, "out of memory");
+        s->status = PAGE_NO_FILE;
+    }
     return s->status;
 }
 
@@ -214,6 +220,21 @@ static void forget_close(struct stream *s)
         evhttp_connection_set_closecb(connection, NULL, NULL);
 }
 
+/* What to know when reading the rows has no place among them. */
+static void add_notes(struct stream *s)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(s->request);
+    char text[4 * TEXT_SHOWN_MAX + 8];
+    size_t n;
+
+    (void)pthread_mutex_lock(&s->lock);
+    n = s->done ? s->rows->n_notes : s->n_notes;
+    (void)pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < n; i++)
+        (void)evhttp_add_header(headers, "Postern-Note",
+                                text_plain(text, sizeof text, slice_of(s->rows->notes[i].text)));
+}
+
 /* The file's name is ours: that of the report, of letters and hyphens, or of the path. */
 static void begin_reply(struct stream *s)
 {
@@ -223,6 +244,7 @@ static void begin_reply(struct stream *s)
 
     buf_addf(&b, "attachment; filename=\"postern-%.*s.%s\"", SLICE_ARG(name), formats[s->format].ending);
     (void)evhttp_add_header(evhttp_request_get_output_headers(s->request), "Content-Disposition", text);
+    add_notes(s);
     s->begun = true;
     if (evhttp_request_get_command(s->request) == EVHTTP_REQ_HEAD)
         forget_close(s);

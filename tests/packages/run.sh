@@ -233,7 +233,7 @@ web_can_ask()
 }
 web_is_for_its_group()
 {
-    folder /run/postern-web/web.sock root:postern-web 660 &&
+    folder /run/postern-web/web.sock root:postern-web 660 && folder /etc/postern/web-users root:postern-web 640 &&
         ! running setpriv --reuid=nobody --regid=nogroup --clear-groups perl /usr/local/lib/web.pl /healthz
 }
 
@@ -247,7 +247,8 @@ set_up()
     echo '# by hand' >"$root/etc/postern/allow"
     printf 'anna@contoso.example\ncleo@contoso.example\n' >"$root/root/mailboxes.txt"
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
-    running postern-mirror import --tenant contoso /root/mailboxes.txt &&
+    running sh -c 'umask 077; postern web-user token packages --role metrics --expires never >/root/web-token' &&
+        running postern-mirror import --tenant contoso /root/mailboxes.txt &&
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
