@@ -53,10 +53,11 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "[--accept] WHOM", "Lift a block, and reset the counters that led to it",
+    {"unblock", "[--accept] [--at-most N] WHOM", "Lift a block, and reset the counters that led to it",
      "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
      "  --accept        what it sent in the last hour and day is usual from now on;\n"
-     "                  also for a login or connector that is only deferred\n",
+     "                  also for a login or connector that is only deferred\n"
+     "  --at-most N     nothing if these would be more blocks\n",
      cmd_unblock, false, false},
     {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
      cmd_blocks, true, true},
@@ -90,7 +91,8 @@ const struct cli_command cli_commands[] = {
      cmd_status, true, true},
     {"top", "[--interval SECONDS]", NULL,
      "The same as status, again and again, on a terminal\n"
-     "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
+     "  --interval SECONDS  (2)\n  --once              one picture only\n",
+     cmd_top, true, false},
     {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true, false},
     {"check", "[--json]", "What the configuration means, and what in it to look at twice",
      "  --json             for programs instead of people\n"
@@ -169,6 +171,10 @@ const struct cli_command cli_commands[] = {
      "  --tenants A,B   only rows of these tenants (all)\n"
      "  --expires TIME  of a token, 90d or never\n" OUTPUT_HELP,
      cmd_web_user, false, false},
+    {"act", "[--user NAME]", NULL,
+     "Does what people asked postern-web for; postern-act.service runs it\n"
+     "  --user NAME     as which postern-web runs (postern-web)\n",
+     cmd_act, false, false},
     {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false, false},
     {"help", "[COMMAND]", NULL, "What there is, or how a command is used\n", cmd_help, false, false},
     {NULL, NULL, NULL, NULL, NULL, false, false},

@@ -32,6 +32,7 @@ void cli_print_help(FILE *to);
 void cli_print_commands(FILE *to);
 void cli_print_command(FILE *to, const struct cli_command *command);
 
+int cmd_act(struct cli *cli, int argc, char **argv);
 int cmd_alert(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
 int cmd_explain(struct cli *cli, int argc, char **argv);

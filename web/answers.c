@@ -46,6 +46,7 @@ const char *answer_phrase(int status)
         int status;
         const char *phrase;
     } phrases[] = {{200, "OK"},
+                   {202, "Accepted"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},

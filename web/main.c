@@ -107,6 +107,8 @@ static int begin(struct program *p, const struct config *config, const char *con
         return error_set(e, "no memory or threads");
     if (access_begin(&web->access, &config->web, web->log, e) != 0)
         return -1;
+    if ((web->acts = acts_new(p->quick, web->shelf, web->log)) == NULL)
+        return error_set(e, "no memory");
     if ((web->sign_in = sign_in_new(p->base, &web->access)) == NULL)
         return error_set(e, "no memory, threads or yescrypt");
     return server_open(&(struct server_config){.listen = config->web.listen,
@@ -125,6 +127,7 @@ static void end(struct program *p)
 {
     pool_free(p->quick);
     pool_free(p->slow);
+    acts_free(p->web.acts);
     answers_free(p->web.quick);
     answers_free(p->web.slow);
     streams_free(p->web.streams);

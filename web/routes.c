@@ -38,6 +38,11 @@ static void serve_me(struct web *web, const struct who *who, struct evhttp_reque
     sign_in_serve_me(who, request);
 }
 
+static void serve_act(struct web *web, const struct who *who, struct evhttp_request *request)
+{
+    acts_serve(web->acts, who, request);
+}
+
 /* ---- made in a thread, but no data ---- */
 
 static void make_ready(struct web *web, struct answer_text *out)
@@ -99,6 +104,9 @@ static const struct route routes[] = {
     ROUTE("/api/v1/reports", ROLE_READER, REACH_ANY, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/reports/", ROLE_READER, REACH_OWN, .make = page_report, .has_rows = true, .slow = true,
           .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/actions", ROLE_READER, REACH_OWN, .make = page_actions, .has_rows = true),
+    ROUTE("/api/v1/actions", ROLE_OPERATOR, REACH_ANY, .serve = serve_act, .changes = true),
+    ROUTE("/api/v1/actions/", ROLE_READER, REACH_OWN, .make = page_action),
     ROUTE("/api/v1/audit", ROLE_READER, REACH_NONE, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/config", ROLE_READER, REACH_NONE, .make = page_config, .holds_ms = HOLDS_MS),
 };
@@ -121,9 +129,14 @@ static bool is_route(const struct route *route, struct slice path)
     return route_takes_rest(route) ? path.n > own.n && slice_starts_with(path, own) : slice_eq(path, own);
 }
 
+static bool is_method(const struct route *route, struct evhttp_request *request)
+{
+    return (evhttp_request_get_command(request) == EVHTTP_REQ_POST) == route->changes;
+}
+
 static bool has_method(const struct route *route, struct evhttp_request *request)
 {
-    if ((evhttp_request_get_command(request) == EVHTTP_REQ_POST) == route->changes)
+    if (is_method(route, request))
         return true;
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", route->changes ? "POST" : "GET, HEAD");
     answer_now(request, HTTP_BADMETHOD, TYPE_TEXT,
@@ -181,14 +194,16 @@ void routes_serve(void *arg, struct evhttp_request *request)
 {
     char peer[PEER_TEXT_MAX];
     bool is_unix = server_is_unix(request, peer);
+    const struct route *found = NULL;
     struct slice path;
 
     (void)slice_cut(slice_of(evhttp_request_get_uri(request)), '?', &path, NULL);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (is_route(&routes[i], path) && (is_unix || routes[i].tcp)) {
-            serve(arg, &routes[i], request);
-            return;
-        }
-    if (!is_unix || !serve_page(arg, path, request))
+        if (is_route(&routes[i], path) && (is_unix || routes[i].tcp) &&
+            (found == NULL || is_method(&routes[i], request)))
+            found = &routes[i];
+    if (found != NULL)
+        serve(arg, found, request);
+    else if (!is_unix || !serve_page(arg, path, request))
         answer_now(request, HTTP_NOTFOUND, TYPE_TEXT, SLICE("there is no such page\n"));
 }

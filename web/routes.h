@@ -3,6 +3,7 @@
 #define POSTERN_WEB_ROUTES_H
 
 #include "web/access.h"
+#include "web/acts.h"
 #include "web/answers.h"
 #include "web/assets.h"
 #include "web/page.h"
@@ -48,6 +49,7 @@ struct web {
     const struct asset *assets;
     struct access access;
     struct sign_in *sign_in;
+    struct acts *acts;
 };
 
 /* For server_config.serve, and for answers_new; arg is the struct web. */

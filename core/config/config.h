@@ -399,6 +399,9 @@ struct web_config {
     size_t n_hosts;
     const char *users; /* the file of accounts (core/access/accounts.h) */
     struct web_proxy_config proxy;
+    unsigned actions; /* a set of bits 1 << enum act_verb */
+    unsigned actions_an_hour;
+    const char *action_log;
 };
 
 /* Where messages are charged. */

@@ -1,5 +1,6 @@
 #include "core/config/config_table.h"
 
+#include "core/access/act.h"
 #include "core/base/quote.h"
 #include "core/mail/reply_text.h"
 
@@ -422,12 +423,42 @@ static int read_hosts(struct reader *r, const config_setting_t *s, const struct 
     return setting_slices(r, s, row, HOSTS_MAX, one_host, &web->hosts, &web->n_hosts);
 }
 
+/* What an operator can take back is switched on unless the list says otherwise. */
+static int read_actions(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct web_config *web = at;
+    enum act_verb verb;
+    unsigned n;
+
+    if (s == NULL) {
+        web->actions = 1u << ACT_BLOCK | 1u << ACT_UNBLOCK | 1u << ACT_HOLD | 1u << ACT_RELEASE | 1u << ACT_DENY;
+        return 0;
+    }
+    if (setting_texts(r, s, ACT_VERBS, &n) != 0)
+        return -1;
+    for (unsigned i = 0; i < n; i++) {
+        const config_setting_t *element = setting_texts_element(s, i);
+        struct slice word;
+
+        if (setting_text(r, element, row, &word) != 0)
+            return -1;
+        if (act_verb_find(word, &verb, r->e) != 0)
+            return setting_error_around(r, element);
+        web->actions |= 1u << verb;
+    }
+    return 0;
+}
+
 static const struct setting web_rows[] = {
     {"listen", SETTING_OWN, .read = read_web_listeners, .section = &web_listener_section,
      .standard = "unix:/run/postern-web/web.sock", .allowed = WEB_FORM},
     {"hosts", SETTING_OWN, .read = read_hosts, .allowed = "a list of names"},
     {"users", SETTING_PATH, AT(struct web_config, users), .standard = "web-users"},
     {"proxy", SETTING_SECTION, AT(struct web_config, proxy), .section = &web_proxy_section},
+    {"actions", SETTING_OWN, .read = read_actions, .allowed = "a list of " ACT_WORDS},
+    {"actions_an_hour", SETTING_NUMBER, AT(struct web_config, actions_an_hour), .standard = "60", .least = 1,
+     .most = ACTS_AN_HOUR_MAX},
+    {"action_log", SETTING_PATH, AT(struct web_config, action_log), .standard = "/var/log/postern/actions.log"},
 };
 const struct section web_section = {ROWS(web_rows)};
 
