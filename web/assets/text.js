@@ -128,6 +128,7 @@ export const T = {
 
   mailbox: {
     search: 'Search',
+    everyTenant: 'every tenant',
     find: 'Find a mailbox',
     hint: 'The beginning of an address, UPN, alias, account or display name; from four letters on also a part. A login or an id works, too.',
     open: 'Look at it as a login: ',
