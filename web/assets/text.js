@@ -107,7 +107,6 @@ export const T = {
     why: 'Why',
     left: (text) => `${text} left`,
     forever: 'until somebody lifts it',
-    evidence: 'What was seen',
     before: 'Before the block',
     beforeText: (passed, refused) => `${passed} passed, ${refused} refused`,
     refused: 'Refused since',
