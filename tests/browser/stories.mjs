@@ -206,6 +206,12 @@ for (const [who, start, links] of [
   await page.goBack();
   await shown(page);
   is('and back leads back', await page.evaluate(() => location.pathname + location.search), '/explain');
+  await page.goto(`${origin}/mailboxes?q=anna`);
+  await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor(LONG);
+  await page.getByLabel('Tenant').selectOption('contoso');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor({ state: 'detached', ...LONG });
+  is('a search can be of one tenant', await page.getByRole('link', { name: 'anna@contoso.example' }).count(), 1);
   await page.goto(`${origin}/reports/used`);
   await shown(page);
   const [download] = await Promise.all([

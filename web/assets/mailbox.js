@@ -1,8 +1,8 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
-import { ask, askPart } from './api.js';
+import { ask, askOverview, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
-import { seesAll } from './session.js';
+import { ownTenants, seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
   decisionView,
@@ -48,8 +48,24 @@ function connectorView(connector) {
   );
 }
 
+async function tenantChoice(chosen) {
+  const names = ownTenants() ?? (await askOverview()).data.status.tenants.map((tenant) => tenant.name);
+  if (names.length < 2) return [];
+  return [
+    el('label', { for: 'tenant' }, T.column.tenant),
+    el(
+      'select',
+      { id: 'tenant', name: 'tenant' },
+      el('option', { value: '' }, T.mailbox.everyTenant),
+      names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
+    ),
+  ];
+}
+
 export async function mailboxesPage(view) {
   const q = view.query.get('q') ?? '';
+  const tenant = view.query.get('tenant');
+  const choice = await tenantChoice(tenant);
   const form = el(
     'form',
     { class: 'ask', role: 'search', action: '/mailboxes', onsubmit: view.submit },
@@ -64,13 +80,14 @@ export async function mailboxesPage(view) {
       spellcheck: 'false',
       'aria-describedby': 'q-hint',
     }),
+    choice,
     el('button', {}, T.mailbox.search),
     el('p', { id: 'q-hint', class: 'dim' }, T.mailbox.hint),
   );
   const found = el('div', {});
   view.put(form, found);
   if (q.trim() !== '') {
-    const load = (after) => ask('mailboxes', { q, rows: 50, after }, view.signal);
+    const load = (after) => ask('mailboxes', { q, tenant, rows: 50, after }, view.signal);
     const reply = await load();
     found.replaceChildren(
       ...[notesView(reply.notes)].filter(Boolean),

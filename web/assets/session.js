@@ -23,6 +23,11 @@ export function seesAll() {
   return me !== null && me.tenants === null;
 }
 
+// Those somebody is bound to; null: all.
+export function ownTenants() {
+  return me?.tenants ?? null;
+}
+
 // A change, by POST. A session proves that a page of ours asks.
 function change(path, body) {
   const headers = { 'Content-Type': 'application/json' };

@@ -107,7 +107,6 @@ export const T = {
     why: 'Why',
     left: (text) => `${text} left`,
     forever: 'until somebody lifts it',
-    evidence: 'What was seen',
     before: 'Before the block',
     beforeText: (passed, refused) => `${passed} passed, ${refused} refused`,
     refused: 'Refused since',
@@ -128,6 +127,7 @@ export const T = {
 
   mailbox: {
     search: 'Search',
+    everyTenant: 'every tenant',
     find: 'Find a mailbox',
     hint: 'The beginning of an address, UPN, alias, account or display name; from four letters on also a part. A login or an id works, too.',
     open: 'Look at it as a login: ',
