@@ -360,19 +360,21 @@ static void forget_cutoffs(struct node_habits *h)
 /* Half of the places stay free. */
 static bool make_room(struct node_habits *h)
 {
-    size_t size = h->cutoffs_size > 0 ? 2 * h->cutoffs_size : CUTOFFS_FIRST;
-    struct cutoff *grown;
+    struct cutoff *old = h->cutoffs;
+    size_t old_size = h->cutoffs_size, size = old_size > 0 ? 2 * old_size : CUTOFFS_FIRST;
 
-    if (2 * h->n_cutoffs < h->cutoffs_size)
+    if (2 * h->n_cutoffs < old_size)
         return true;
-    if ((grown = calloc(size, sizeof *grown)) == NULL)
+    h->cutoffs = calloc(size, sizeof *h->cutoffs);
+    if (h->cutoffs == NULL) {
+        h->cutoffs = old;
         return false;
-    for (size_t i = 0; i < h->cutoffs_size; i++)
-        if (h->cutoffs[i].key != 0)
-            *place_of(grown, size, h->cutoffs[i].key) = h->cutoffs[i];
-    free(h->cutoffs);
-    h->cutoffs = grown;
+    }
     h->cutoffs_size = size;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i].key != 0)
+            *place_of(h->cutoffs, size, old[i].key) = old[i];
+    free(old);
     return true;
 }
 

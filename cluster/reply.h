@@ -26,6 +26,7 @@ struct reply {
     struct slice text;       /* of REPLY_TEXT, REPLY_STATUS, REPLY_ERROR */
     struct reply **elements; /* of REPLY_ARRAY: n, none is NULL */
     size_t n;
+    unsigned depth; /* the arrays that it is in */
 };
 
 struct reply_reader;

@@ -104,8 +104,8 @@ total=$((total + $(cat "$T/count")))
 becomes "while slots are moved, all is counted, once: $total" counted "$total"
 is 'relays were redirected (MOVED)' "$(($(errors 2 MOVED) - ${before:-0}))" '[1-9]*'
 becomes 'and tell nobody that anything is wrong' "grep -c 'forgotten\|Redis refuses' $T/cluster-a.log $T/cluster-b.log | sed 's/.*://' | tr '\n' ' '" '0 0 '
-# A slot of which all keys are moved, but whose move is not over.
-slot=$(at 3 --scan --pattern 'postern:{??}:*' | sed -n 's/^postern:{\(..\)}:batch.*/\1/p' | head -1)
+# A slot of which all keys are moved, but whose move is not over: that with the most, since some logins can't send any more.
+slot=$(at 3 --scan --pattern 'postern:{??}:*' | grep -ao '^postern:{..}' | sort | uniq -c | sort -rn | sed -n '1s/.*{\(..\)}.*/\1/p')
 slot=$(at 3 CLUSTER KEYSLOT "{$slot}")
 {
     at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 3 CLUSTER MYID)"
