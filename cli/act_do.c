@@ -45,7 +45,10 @@ static void tail_add(struct tail *t, const char *more, size_t n)
     t->n += n;
 }
 
-/* Never outlives us: what goes on after we were killed could not be told from what was begun anew. */
+/*
+ * It ends with us, unless it has taken another user's rights meanwhile, by which this is forgotten (prctl(2)). It
+ * shares the lock of the log in any case, so that the next run waits for it.
+ */
 static void begin_child(pid_t parent, const char *who, int out, bool errors)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
