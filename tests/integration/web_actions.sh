@@ -118,7 +118,7 @@ for i in $(seq "$KILLS"); do
     plant "2-$i" "$me" "$([ $((i % 2)) = 0 ] && echo unblock || echo block)"
     p act --user "$me" >>"$W/act.log" 2>&1 &
     helper=$!
-    sleep "0.$(printf %03d $((RANDOM % 200)))"
+    sleep "0.$(printf %03d $((RANDOM % 60)))"
     kill -9 $helper 2>/dev/null
     wait $helper 2>/dev/null
     act
