@@ -116,9 +116,10 @@ is 'as many are' "$(p unblock --at-most 2 $A 2>&1 | wc -l)" 2
 sed -i 's/actions_an_hour = 40/actions_an_hour = 1000/' "$T/postern.conf"
 for i in $(seq "$KILLS"); do
     plant "2-$i" "$me" "$([ $((i % 2)) = 0 ] && echo unblock || echo block)"
-    p act --user "$me" >>"$W/act.log" 2>&1 &
+    # The program itself, not a shell around it.
+    "$BUILD/postern" -c "$T/postern.conf" act --user "$me" >>"$W/act.log" 2>&1 &
     helper=$!
-    sleep "0.$(printf %03d $((RANDOM % 60)))"
+    sleep "0.$(printf %03d $((RANDOM % 120)))"
     kill -9 $helper 2>/dev/null
     wait $helper 2>/dev/null
     act
