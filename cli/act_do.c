@@ -45,7 +45,10 @@ static void tail_add(struct tail *t, const char *more, size_t n)
     t->n += n;
 }
 
-/* Never outlives us: what goes on after we were killed could not be told from what was begun anew. */
+/*
+ * It ends with us, unless it has taken another user's rights meanwhile, by which this is forgotten (prctl(2)). It
+ * shares the lock of the log in any case, so that the next run waits for it.
+ */
 static void begin_child(pid_t parent, const char *who, int out, bool errors)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -159,13 +162,11 @@ static const struct tenant_facts *tenant_of(const struct decide_context *c, cons
     return directory_tenant(c->view, id->claims[0].tenant);
 }
 
-/* Two lines: the tenant's name, and how it stands. */
-static int print_look(struct cli *own, const struct act *act)
+static int print_subject(struct cli *own, const struct act *act, struct subject *x)
 {
     char kind[sizeof act->kind], name[sizeof act->subject];
     char *words[2] = {kind, name};
     bool typed = act->kind[0] != '\0';
-    struct subject *x = malloc(sizeof *x);
     const struct tenant_facts *tenant;
     struct decide_context c;
     struct error e;
@@ -173,8 +174,7 @@ static int print_look(struct cli *own, const struct act *act)
     memcpy(kind, act->kind, sizeof kind);
     memcpy(name, act->subject, sizeof name);
     own->files.leave_root = true;
-    if (x == NULL || cli_open_context(own, &c) != 0 ||
-        subject_parse(&c, typed ? 2 : 1, typed ? words : words + 1, x, &e) != 0)
+    if (cli_open_context(own, &c) != 0 || subject_parse(&c, typed ? 2 : 1, typed ? words : words + 1, x, &e) != 0)
         return CLI_FAILED;
     tenant = tenant_of(&c, x);
     printf("%s\n", tenant != NULL ? tenant->name : "");
@@ -184,6 +184,16 @@ static int print_look(struct cli *own, const struct act *act)
         print_lists(own->files.config, act, x);
     printf("\n");
     return CLI_OK;
+}
+
+/* Two lines: the tenant's name, and how it stands. */
+static int print_look(struct cli *own, const struct act *act)
+{
+    struct subject *x = malloc(sizeof *x);
+    int status = x != NULL ? print_subject(own, act, x) : CLI_FAILED;
+
+    free(x);
+    return status;
 }
 
 static void keep(char *out, size_t cap, struct slice text)

@@ -187,6 +187,9 @@ static int do_again(const struct act_run *run, const struct act *act, struct act
     o->again = true;
     if (fit && row->done_again && !act->accept) {
         act_do(run->cli, act, o);
+        /* It was lifted before. */
+        if (act->verb == ACT_UNBLOCK && strcmp(o->before, "not blocked") == 0)
+            o->state = ACT_DONE;
         return write_down(run, act, o, o->state, e);
     }
     (void)snprintf(o->said, sizeof o->said, "it was begun, and nobody knows whether it ended: look at %s",

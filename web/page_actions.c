@@ -127,13 +127,14 @@ static bool print_waiting(struct page *page, const char *id)
 
 static bool print_logged(struct page *page, struct act_log *log, const char *id)
 {
-    struct value cells[COLUMNS];
     bool found = false;
     json_t *line = NULL;
 
     while (!found && act_log_back(log, &line))
         found = strcmp(act_line_text(line, "id"), id) == 0;
     if (found) {
+        struct value cells[COLUMNS];
+
         fill(page, line, cells);
         print_one(page, cells);
     }

@@ -108,13 +108,18 @@ plant 1-8; act
 is 'what was done is not done again' "$(grep -c '"id":"1-8","state":"done"' "$W/log/actions.log")" 1
 p unblock $A >/dev/null
 
+p block user $A >/dev/null; p block login $A >/dev/null
+is 'more blocks than were meant are not lifted' "$(p unblock --at-most 1 $A 2>&1; p blocks --json | jq length)" '*nothing was lifted: these are 2 blocks*3'
+is 'as many are' "$(p unblock --at-most 2 $A 2>&1 | wc -l)" 2
+
 # ---- killed at any moment ----
 sed -i 's/actions_an_hour = 40/actions_an_hour = 1000/' "$T/postern.conf"
 for i in $(seq "$KILLS"); do
     plant "2-$i" "$me" "$([ $((i % 2)) = 0 ] && echo unblock || echo block)"
-    p act --user "$me" >>"$W/act.log" 2>&1 &
+    # The program itself, not a shell around it.
+    "$BUILD/postern" -c "$T/postern.conf" act --user "$me" >>"$W/act.log" 2>&1 &
     helper=$!
-    sleep "0.$(printf %03d $((RANDOM % 400)))"
+    sleep "0.$(printf %03d $((RANDOM % 120)))"
     kill -9 $helper 2>/dev/null
     wait $helper 2>/dev/null
     act
