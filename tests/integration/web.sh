@@ -25,7 +25,7 @@ start()
 {
     "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &
     relay_pids="$relay_pids $!"
-    [ "$1" != web ] || web=$!
+    declare -g "$1=$!"
     relay_wait relay_listens_at "$T/run/$1.sock"
 }
 # ask PATH [OPTION...]: status and Content-Type, then the body.
@@ -53,6 +53,7 @@ printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticati
 "$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 start policyd || { cat "$T/policyd.log"; exit 1; }
 becomes 'with both it is ready' 'ask /readyz' '{"ready":true}*200 application/json'
+is 'the policy server says that it runs, though processes are not looked at' "$(ask /metrics | grep '^postern_up')" 'postern_up{program="postern-policyd"} 1'
 becomes 'and metrics have the directory' 'ask /metrics | grep -c "^postern_directory_mailboxes{tenant=\"contoso\"} 1$"' 1
 
 # What can't be seen by the one or differs by the second is left out.
@@ -106,6 +107,11 @@ is 'a connector has its networks' "$(data connectors '.data | map("\(.name) \(.n
 is 'the overview says that nothing is only watched' "$(data overview '.data | "\(.monitor) \(.monitored | length)"')" 'false 0'
 is 'runs are listed, once there are any' "$(data runs '.data | length')" '[01]'
 is 'rows are streamed to a file' "$(ask '/api/v1/reports/enabled?format=csv' | grep -c anna@contoso.example)" 1
+
+{ kill -9 "$policyd" && wait "$policyd"; } 2>/dev/null
+becomes 'one that was killed is not up' 'ask /metrics | grep "^postern_up"' 'postern_up{program="postern-policyd"} 0'
+rm -f "$T/run/policyd.sock"
+start policyd || { cat "$T/policyd.log"; exit 1; }
 
 kill -USR1 "$web"
 becomes 'a reload says what it changes' 'grep -c "reload: the configuration is read again" "$T/web.log"' 1
