@@ -281,6 +281,11 @@ check-metrics: build/prometheus/promtool all
 	@PROMTOOL=$< BUILD=$B tests/e2e/words.sh
 	@PROMTOOL=$< PROMETHEUS=build/prometheus/prometheus BUILD=$B tests/prometheus/queries.sh
 
+# The recipe for nginx before postern-web, with stand-ins for the service that signs people in and for postern-web itself.
+check-web-proxies:
+	@scripts/install-dependencies.sh test
+	@tests/web/proxies.sh
+
 # Not part of check: they make clean systems out of a Debian mirror, which takes minutes. RELEASE=bookworm or trixie: that one only.
 check-packages:
 	@scripts/install-dependencies.sh clean
@@ -355,7 +360,7 @@ help:
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
 .PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \
