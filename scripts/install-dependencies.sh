@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need, on Debian 12 or 13.
 #
-#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, test, deb, clean, bench, clients
+#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, demo-web, test, deb, clean, bench, clients
 #
 # "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback;
-# "demo-cluster" holds that and adds what several relays share. "test" holds that and adds compilers' tools and what else the tests
+# "demo-web" holds that and adds what forwards a port; "demo-cluster" holds it and adds what several relays share. "test" holds that and adds compilers' tools and what else the tests
 # run. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems to build and test in; these
 # install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
 # counts instructions. "clients" holds "test" and adds the mail clients that are tried. Nothing is started: services of packages
@@ -15,6 +15,7 @@ build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev li
 libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
+demo_web="$demo python3"
 demo_cluster="$demo haproxy redis-server python3"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
 # redis-server (of demo_cluster): the relays of a cluster meet there.
@@ -34,13 +35,14 @@ for list in "${@:-none}"; do
     build) wanted="$wanted $build" ;;
     demo) wanted="$wanted $demo" ;;
     demo-cluster) wanted="$wanted $demo_cluster" ;;
+    demo-web) wanted="$wanted $demo_web" ;;
     test) wanted="$wanted $test" ;;
     deb) wanted="$wanted $deb" ;;
     clean) wanted="$wanted $clean" ;;
     bench) wanted="$wanted $bench" ;;
     clients) wanted="$wanted $clients" ;;
     *)
-        echo "usage: $0 build|demo|demo-cluster|test|deb|clean|bench|clients..." >&2
+        echo "usage: $0 build|demo|demo-cluster|demo-web|test|deb|clean|bench|clients..." >&2
         exit 2
         ;;
     esac
