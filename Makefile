@@ -287,10 +287,11 @@ check-metrics: build/prometheus/promtool all
 	@PROMTOOL=$< BUILD=$B tests/e2e/words.sh
 	@PROMTOOL=$< PROMETHEUS=build/prometheus/prometheus BUILD=$B tests/prometheus/queries.sh
 
-# The recipe for nginx before postern-web, with stand-ins for the service that signs people in and for postern-web itself.
+# The recipes for nginx and Apache before postern-web, with stand-ins for who signs people in, and for postern-web itself.
 check-web-proxies:
-	@scripts/install-dependencies.sh test
+	@scripts/install-dependencies.sh web-proxies
 	@tests/web/proxies.sh
+	@tests/web/proxies_apache.sh
 
 # Not part of check: they make clean systems out of a Debian mirror, which takes minutes. RELEASE=bookworm or trixie: that one only.
 check-packages:
@@ -353,7 +354,7 @@ help:
 	@echo 'make check-valkey  relays that share, through Valkey and Redis of a clean Debian 13; PATTERN=cluster_links'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks a real Prometheus about the metrics, the alerting rules and the dashboard'
-	@echo 'make check-web-proxies  the recipe for nginx before postern-web'
+	@echo 'make check-web-proxies  the recipes for nginx and Apache before postern-web'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make bench-cluster  relays that count as one: what Redis and the mail path pay, what a stolen login gets; 5 minutes'

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-proxies.XXXXXX")
 pids=
-finish() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
+finish() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; relay_give_back; rm -rf "$T"; }
 trap finish EXIT
 trap 'exit 1' INT TERM
 chmod 755 "$T"

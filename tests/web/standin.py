@@ -7,6 +7,7 @@ import json
 import os
 import socketserver
 import sys
+import time
 
 PEOPLE = {
     "anna": ("anna@contoso.example", "postern-admins,everybody"),
@@ -29,9 +30,10 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(b"data: first\n\n")
-            self.wfile.flush()
-            self.rfile.read(1)  # until the other side goes away
-            return
+            while True:  # until the other side goes away; too little to fill anybody's buffer
+                self.wfile.flush()
+                time.sleep(0.2)
+                self.wfile.write(b":\n")
         body = b"page\n"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
