@@ -60,8 +60,8 @@ milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
 cluster_LIBS = -levent_core -levent_extra -levent_openssl -lhiredis -lssl -lcrypto
-web_LIBS     = -levent_core -levent_extra
-cli_LIBS     = -lcurl
+web_LIBS     = -levent_core -levent_extra -lcrypto -lcrypt
+cli_LIBS     = -lcurl -lcrypto -lcrypt
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert cluster web) $(B)/postern
 
@@ -93,6 +93,16 @@ $(B)/libcore.a: $(CORE_OBJ)
 $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $($*_LIBS) $(CORE_LIBS)
+
+# The pages of the web program, as bytes.
+$(B)/web/made/assets.c: scripts/web-assets.sh $(wildcard web/assets/*)
+	@mkdir -p $(@D)
+	$(say) MAKE $@
+	$(Q)scripts/web-assets.sh $@
+$(B)/web/made/assets.o: $(B)/web/made/assets.c Makefile
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(B)/postern-web: $(B)/web/made/assets.o
 
 $(B)/postern: $(B)/cli/main.o $(call objects,cli) $(B)/libcore.a
 	$(say) LINK $@
@@ -193,7 +203,15 @@ demo-web:
 
 check:
 	@scripts/install-dependencies.sh test
+	@scripts/install-dependencies.sh browser >/dev/null 2>&1 || echo 'no browser could be installed: its tests are skipped'
 	@tests/run.sh $(if $(PATTERN),'$(PATTERN)')
+
+# The pages of postern-web in Chromium: each in light, dark and narrow, with screenshots in build/browser; what happens while somebody
+# looks; the nastiest logins. "make check" does a short form, where there is a browser.
+browser:
+	@scripts/install-dependencies.sh browser
+	@$(MAKE) --no-print-directory -s VARIANT=asan $(patsubst %,build/asan/postern%,-web -policyd -mirror) build/asan/postern
+	@tests/browser/run.sh all
 
 # The same beside BUSY=8 processes that keep the processors busy, TIMES=3 in a row. PATTERN: only the tests whose name matches.
 check-busy:
@@ -346,6 +364,7 @@ help:
 	@echo 'make demo-web  the pages of postern-web on loopback, with made-up traffic until Ctrl-C: attacks, blocks, refusals (root)'
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
 	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
+	@echo 'make browser   tests the pages of postern-web in Chromium; screenshots in build/browser'
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
@@ -368,7 +387,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster demo-web check check-busy bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster demo-web check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.

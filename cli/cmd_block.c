@@ -186,18 +186,36 @@ static bool is_named(const struct block *block, int n, char **words)
     return slice_eq(name, slice_of(words[n - 1])) && (n == 1 || slice_eq(kind, slice_of(words[0])));
 }
 
-/* Lifts what is about the subject, or shown by these words. Returns how many. */
-static unsigned lift_matching(struct cli *cli, const struct decide_context *c, const struct subject *x, bool parsed,
-                              int n, char **words)
+struct unblock_options {
+    bool accept;
+    unsigned most; /* blocks that are lifted; 0: any number */
+};
+
+/* Is it about the subject, or shown by these words? */
+static bool is_meant(const struct decide_context *c, const struct subject *x, bool parsed, int n, char **words,
+                     const struct block *block)
+{
+    return (parsed && (block->key == x->block.key ||
+                       (block->prefix == 0 && key_blocks(c, &x->submission, &x->verdict.identity, block)))) ||
+           is_named(block, n, words);
+}
+
+/* Lifts what is meant, or nothing after an error was printed. Returns how many, or -1. */
+static int lift_matching(struct cli *cli, const struct decide_context *c, const struct subject *x, bool parsed, int n,
+                         char **words, const struct unblock_options *o)
 {
     struct block block;
-    unsigned lifted = 0;
+    unsigned meant = 0;
+    int lifted = 0;
 
+    for (uint32_t at = 0; o->most > 0 && blocks_next(c->blocks, &at, c->now_ns, &block);)
+        meant += is_meant(c, x, parsed, n, words, &block);
+    if (o->most > 0 && meant > o->most)
+        return cli_fail(cli, "nothing was lifted: these are %u blocks, and at most %u were to be lifted", meant,
+                        o->most),
+               -1;
     for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, &block);) {
-        bool same = parsed && (block.key == x->block.key ||
-                               (block.prefix == 0 && key_blocks(c, &x->submission, &x->verdict.identity, &block)));
-
-        if (same || is_named(&block, n, words))
+        if (is_meant(c, x, parsed, n, words, &block))
             lifted += lift(cli, c, x, &block);
         else if (parsed && x->part == PER_CLIENT && key_blocks(c, &x->submission, &x->verdict.identity, &block))
             printf("still blocked: %s, which holds this address\n", block.subject);
@@ -242,12 +260,12 @@ static int fail_not_blocked(const struct cli *cli, const struct decide_context *
 }
 
 static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words,
-                    bool accept)
+                    const struct unblock_options *o)
 {
     struct known known;
     struct error e;
     int parsed = subject_parse(c, n, words, x, &e);
-    unsigned lifted = lift_matching(cli, c, x, parsed == 0, n, words);
+    int lifted = lift_matching(cli, c, x, parsed == 0, n, words, o);
 
     if (lifted == 0 && is_strange(n, words, parsed, x)) {
         int found = find_displayed(cli, c, n, words, x, &known, &e);
@@ -256,31 +274,46 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
             return CLI_FAILED;
         if (found == 0) {
             parsed = 0;
-            lifted = lift_matching(cli, c, x, true, n, words);
+            lifted = lift_matching(cli, c, x, true, n, words, o);
         }
     }
-    if (lifted > 0 && !accept)
+    if (lifted < 0)
+        return CLI_FAILED;
+    if (lifted > 0 && !o->accept)
         return cli_make_durable(cli);
     if (parsed != 0)
         return cli_fail(cli, "%s", e.text);
-    if (accept)
+    if (o->accept)
         return accept_sent(cli, c, x);
     /* Counters are reset even if the block has already ended by itself. */
     subject_forgive(state_counters(cli->files.state), state_habits(cli->files.state), c, x, &x->block);
     return fail_not_blocked(cli, c, x);
 }
 
+static bool read_most(const char *text, unsigned *most)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    *most = (unsigned)n;
+    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && n <= UINT32_MAX;
+}
+
 int cmd_unblock(struct cli *cli, int argc, char **argv)
 {
-    enum { ACCEPT = 256 };
-    static const struct option options[] = {{"accept", no_argument, NULL, ACCEPT}, CLI_LAST_OPTIONS};
+    enum { ACCEPT = 256, AT_MOST };
+    static const struct option options[] = {
+        {"accept", no_argument, NULL, ACCEPT}, {"at-most", required_argument, NULL, AT_MOST}, CLI_LAST_OPTIONS};
+    struct unblock_options o = {.accept = false};
     struct decide_context c;
-    bool accept = false;
     struct subject *x;
     int option, status, told;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        accept |= option == ACCEPT;
+        if (option == ACCEPT)
+            o.accept = true;
+        else if (!read_most(optarg, &o.most))
+            return cli_usage(cli, "--at-most: expected a number of blocks, from 1");
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
         return status;
     if (cli_open_context_to_change(cli, &c) != 0)
@@ -288,7 +321,7 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
     told = cli_tell_others(cli); /* they must forget what led to the block, too, or they block again */
-    status = lift_all(cli, &c, x, argc - optind, argv + optind, accept);
+    status = lift_all(cli, &c, x, argc - optind, argv + optind, &o);
     free(x);
     return status != CLI_OK ? status : told;
 }

@@ -54,10 +54,11 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "[--accept] WHOM", "Lift a block, and reset the counters that led to it",
+    {"unblock", "[--accept] [--at-most N] WHOM", "Lift a block, and reset the counters that led to it",
      "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
      "  --accept        what it sent in the last hour and day is usual from now on;\n"
-     "                  also for a login or connector that is only deferred\n",
+     "                  also for a login or connector that is only deferred\n"
+     "  --at-most N     nothing if these would be more blocks\n",
      cmd_unblock, false, false},
     {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
      cmd_blocks, true, true},
@@ -79,7 +80,7 @@ const struct cli_command cli_commands[] = {
      "  --force         unused: the script although usage is not known for --days,\n"
      "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
-    {"status", "[--check | [--cluster] [--json]]", "Services, directory, counters, verdicts, who is busy",
+    {"status", "[--check | [--cluster] [--json]]", "Services, directory, verdicts; top: the same, again and again",
      "  --check            one line with performance data for Nagios, Icinga, Checkmk;\n"
      "                     exit status: 0 OK, 1 warning, 2 critical, 3 unknown\n"
      "  --cluster          instead: the other relays, and what differs there\n"
@@ -89,8 +90,10 @@ const struct cli_command cli_commands[] = {
      "not be read; 7 when the services use another generation of the directory\n"
      "than is in its folder\n",
      cmd_status, true, true},
-    {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
-     "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
+    {"top", "[--interval SECONDS]", NULL,
+     "The same as status, again and again, on a terminal\n"
+     "  --interval SECONDS  (2)\n  --once              one picture only\n",
+     cmd_top, true, false},
     {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true, false},
     {"check", "[--json]", "What the configuration means, and what in it to look at twice",
      "  --json             for programs instead of people\n"
@@ -158,6 +161,21 @@ const struct cli_command cli_commands[] = {
      "  --test          a notice of the event \"test\", to every target of alerts\n"
      "  --wait TIME     for postern-alert to send it (30s)\n",
      cmd_alert, false, false},
+    {"web-user", "add | remove | list | token [NAME] [OPTION...]", "Who may use the web pages, and as what",
+     "  add NAME        with a password, asked for on the terminal or read from stdin;\n"
+     "                  or changes it\n"
+     "  token NAME      for programs: prints a bearer token, which is not shown again\n"
+     "  remove NAME\n"
+     "  list\n"
+     "  --role ROLE     viewer (counts only), reader, operator or admin;\n"
+     "                  metrics for a token that reads metrics and nothing else\n"
+     "  --tenants A,B   only rows of these tenants (all)\n"
+     "  --expires TIME  of a token, 90d or never\n" OUTPUT_HELP,
+     cmd_web_user, false, false},
+    {"act", "[--user NAME]", NULL,
+     "Does what people asked postern-web for; postern-act.service runs it\n"
+     "  --user NAME     as which postern-web runs (postern-web)\n",
+     cmd_act, false, false},
     {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false, false},
     {"help", "[COMMAND]", NULL, "What there is, or how a command is used\n", cmd_help, false, false},
     {NULL, NULL, NULL, NULL, NULL, false, false},

@@ -32,6 +32,7 @@ void cli_print_help(FILE *to);
 void cli_print_commands(FILE *to);
 void cli_print_command(FILE *to, const struct cli_command *command);
 
+int cmd_act(struct cli *cli, int argc, char **argv);
 int cmd_alert(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
 int cmd_explain(struct cli *cli, int argc, char **argv);
@@ -48,6 +49,7 @@ int cmd_allow(struct cli *cli, int argc, char **argv);
 int cmd_deny(struct cli *cli, int argc, char **argv);
 int cmd_forget(struct cli *cli, int argc, char **argv);
 int cmd_test_message(struct cli *cli, int argc, char **argv);
+int cmd_web_user(struct cli *cli, int argc, char **argv);
 int cmd_reload(struct cli *cli, int argc, char **argv);
 int cmd_learn(struct cli *cli, int argc, char **argv);
 int cmd_check(struct cli *cli, int argc, char **argv);

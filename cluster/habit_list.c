@@ -101,6 +101,19 @@ bool habit_list_next(struct habit_list *l, struct habit_word *out)
     return true;
 }
 
+static bool half_has(const struct half *h, uint64_t key)
+{
+    for (uint32_t at = h->chains[chain_of(key)]; at > h->next; at = h->in_chain[at - 1])
+        if (h->words[at - 1].key == key)
+            return true;
+    return false;
+}
+
+bool habit_list_has(const struct habit_list *l, uint64_t key)
+{
+    return half_has(l->halves, key) || half_has(l->halves + 1, key);
+}
+
 size_t habit_list_in_round(const struct habit_list *l)
 {
     return l->halves[l->round].n - l->halves[l->round].next;

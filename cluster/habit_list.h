@@ -27,6 +27,9 @@ bool habit_list_begin_round(struct habit_list *l);
 /* Takes out the oldest of the round. False: there is none. */
 bool habit_list_next(struct habit_list *l, struct habit_word *out);
 
+/* Is something of it still in there? */
+bool habit_list_has(const struct habit_list *l, uint64_t key);
+
 size_t habit_list_in_round(const struct habit_list *l);
 size_t habit_list_count(const struct habit_list *l); /* the next round's too */
 uint64_t habit_list_lost(const struct habit_list *l);

@@ -69,8 +69,9 @@ void habit_text_keep(unsigned char out[HABIT_KEPT_BYTES], const struct habit_kep
 {
     out[0] = HABIT_KEPT;
     bytes_put64(out + 1, kept->at_ms);
-    bytes_put64(out + 9, kept->upto_ms);
-    put_known(out + 17, &kept->known);
+    bytes_put64(out + 9, kept->upto[0]);
+    bytes_put64(out + 17, kept->upto[1]);
+    put_known(out + 25, &kept->known);
 }
 
 bool habit_text_kept(struct slice text, struct habit_kept *out)
@@ -80,7 +81,8 @@ bool habit_text_kept(struct slice text, struct habit_kept *out)
     if (text.n != HABIT_KEPT_BYTES || p[0] != HABIT_KEPT)
         return false;
     out->at_ms = bytes_get64(p + 1);
-    out->upto_ms = bytes_get64(p + 9);
-    get_known(p + 17, &out->known);
+    out->upto[0] = bytes_get64(p + 9);
+    out->upto[1] = bytes_get64(p + 17);
+    get_known(p + 25, &out->known);
     return out->known.pairs[0].key != 0;
 }

@@ -4,7 +4,7 @@
  *
  *     words   outbox 8 | words:  kind 1 | key 8 | age, s 4 | messages 4 | recipients 4
  *                        taught: kind 1 | what is known
- *     kept    'H' | Redis' clock, ms 8 | up to which word, ms 8 | what is known
+ *     kept    'H' | Redis' clock, ms 8 | up to which word: its id 8 + 8 | what is known
  *     known   the relay's own time, ns 8 | the pairs of the record 8 x 16
  *
  * The outbox's identity tells a relay its own words, also those of before a restart.
@@ -22,7 +22,7 @@
 #define HABIT_WORDS_MAX 100u
 #define HABIT_TEXT_MAX (HABIT_HEAD_BYTES + HABIT_WORDS_MAX * (1 + HABIT_KNOWN_BYTES))
 #define HABIT_KEPT 'H'
-#define HABIT_KEPT_BYTES (17u + HABIT_KNOWN_BYTES)
+#define HABIT_KEPT_BYTES (25u + HABIT_KNOWN_BYTES)
 
 /* Words are written one after the other, at p; what is written is returned as bytes. */
 size_t habit_text_word(unsigned char *p, const struct habit_word *word, uint64_t now_s);
@@ -40,7 +40,7 @@ int habit_text_next(struct slice *text, struct habit_heard *out);
 
 struct habit_kept {
     uint64_t at_ms;   /* by Redis' clock */
-    uint64_t upto_ms; /* what was told until then is in it, and nothing that was told later */
+    uint64_t upto[2]; /* id in the stream: all words until there are in it, and none that comes after */
     struct habit_known known;
 };
 void habit_text_keep(unsigned char out[HABIT_KEPT_BYTES], const struct habit_kept *kept);

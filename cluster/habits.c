@@ -21,7 +21,7 @@
 #define KEPT_PATTERN KEPT_KEY "*"
 /* As long as a habit is held and fades, and as a relay keeps a login that it has not seen. */
 #define KEPT_MS "15552000000"
-#define SCAN_AT_ONCE "500"
+#define SCAN_AT_ONCE "1000"
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
 /* What is known of a login is kept again after so long, when it sends. */
@@ -29,23 +29,26 @@
 #define KEEP_AT_ONCE 20u
 #define KEPT_LOGINS 65536u
 #define TO_KEEP 4096u
-#define CUTOFFS 131072u
+#define CUTOFFS_FIRST 4096u
 /* What is older is in no window. */
 #define OLDEST_S (2 * 86400u)
 
+/* Returns the id of the words in the stream, also when they were told before. */
 static const char script[] = "local once = ARGV[1] ~= '0'\n"
-                             "local last = once and redis.call('GET', KEYS[1])\n"
-                             "if last and tonumber(last) >= tonumber(ARGV[1]) then return '' end\n"
-                             "if once then redis.call('SET', KEYS[1], ARGV[1], 'PX', 86400000) end\n"
-                             "return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'r', ARGV[3])\n";
+                             "local last = once and redis.call('GET', KEYS[1]) or '0 0-0'\n"
+                             "local number, id = string.match(last, '^(%d+) (%d+%-%d+)$')\n"
+                             "if once and number and tonumber(number) >= tonumber(ARGV[1]) then return id end\n"
+                             "id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'r', ARGV[3])\n"
+                             "if once then redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. id, 'PX', 86400000) end\n"
+                             "return id\n";
 
 struct kept {
     uint64_t key, at_ns; /* boot clock */
 };
 
-/* What is known of the key was taken over as it was then, by Redis' clock. */
+/* What is known of the key was taken over with all words until there. */
 struct cutoff {
-    uint64_t key, ms;
+    uint64_t key, upto[2];
 };
 
 enum warm_habits { HABITS_WAIT, HABITS_SCAN, HABITS_WARM };
@@ -58,7 +61,8 @@ struct node_habits {
     uint64_t number, retry_ns;
     unsigned tries;
     bool sent;
-    uint64_t told_ms; /* when the last were told, by Redis' clock */
+    unsigned long long told[2]; /* id of the last that were told */
+    bool read_back;             /* what was told before that, by this program or the one before it, was read */
     /* for those who come later */
     struct kept kept[KEPT_LOGINS];
     uint64_t to_keep[TO_KEEP];
@@ -67,7 +71,8 @@ struct node_habits {
     bool walks;
     /* from those who came before */
     enum warm_habits warm;
-    struct cutoff *cutoffs; /* NULL: it is not needed any more */
+    struct cutoff *cutoffs; /* by key; NULL: they are not needed any more */
+    size_t n_cutoffs, cutoffs_size;
     uint64_t taken;
 };
 
@@ -98,6 +103,12 @@ static uint64_t redis_ms(const struct node *n)
     return clock_wall_ns() / NS_PER_MS + (uint64_t)n->clock_offset_ms;
 }
 
+/* Which sequence of words is read: it begins anew with each epoch. */
+static uint64_t whose(const struct node *n)
+{
+    return hash_slice(state_secret(n->state), slice_of(n->epoch)) | 1;
+}
+
 /* ---- what was counted here ---- */
 
 static void keep_soon(struct node_habits *h, uint64_t key)
@@ -109,6 +120,12 @@ static void keep_soon(struct node_habits *h, uint64_t key)
         return;
     *k = (struct kept){key, now_ns};
     h->to_keep[(h->first + h->n_to_keep++) % TO_KEEP] = key;
+}
+
+static void keep_again(struct node_habits *h, uint64_t key)
+{
+    h->kept[key & (KEPT_LOGINS - 1)].key = 0;
+    keep_soon(h, key);
 }
 
 void node_note_habit(struct node *n, const struct outbox_record *record)
@@ -198,8 +215,6 @@ static void on_told(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     struct node_habits *h = n->habits;
-    unsigned long long told;
-    struct slice ms;
 
     h->sent = false;
     if (reply == NULL) /* told again when the connection is back, with its number */
@@ -211,8 +226,8 @@ static void on_told(void *arg, const struct reply *reply)
             return;
         n->stats.dropped++;
     }
-    if (reply->type == REPLY_TEXT && slice_cut(reply->text, '-', &ms, NULL) && slice_to_u64(ms, UINT64_MAX, &told))
-        h->told_ms = told;
+    if (reply->type == REPLY_TEXT)
+        (void)reply_parse_id(reply->text, h->told);
     h->record_n = 0;
     node_send_habits(n);
     node_keep_habits(n);
@@ -220,21 +235,17 @@ static void on_told(void *arg, const struct reply *reply)
 
 /* ---- for those who come later ---- */
 
-static void keep(struct node *n, uint64_t key)
+static void keep(struct node *n, const struct habit_kept *kept)
 {
     unsigned char text[HABIT_KEPT_BYTES], record[sizeof text + SEAL_EXTRA_BYTES], bytes[8];
-    struct habits_heard heard = habits_heard(state_habits(n->state));
-    struct habit_kept kept = {redis_ms(n), n->habits->told_ms > heard.ms ? n->habits->told_ms : heard.ms, {.at_ns = 0}};
     char name[40];
     struct buf b = BUF_OVER(name);
     size_t sealed;
 
-    if (!habits_tell(state_habits(n->state), key, node_now(n, clock_boot_ns()), &kept.known))
-        return;
-    habit_text_keep(text, &kept);
+    habit_text_keep(text, kept);
     sealed = seal(n->sealer, SEAL_KEPT, (struct slice){(const char *)text, sizeof text}, record);
     buf_add(&b, SLICE(KEPT_KEY));
-    bytes_put64(bytes, key);
+    bytes_put64(bytes, kept->known.pairs[0].key);
     buf_add(&b, (struct slice){(const char *)bytes, sizeof bytes});
     command_begin(&n->command);
     command_add_static(&n->command, "SET");
@@ -252,24 +263,64 @@ void node_keep_all_habits(struct node *n)
     n->habits->walks = true;
 }
 
-/* Only when all was told that is in it: who takes it over adds what is told later. */
-void node_keep_habits(struct node *n)
+/*
+ * Is what this relay has just what stands in the stream until where it was read? All that it told itself must have come
+ * back, since what others told before that is counted here only then. (What it has not told yet: next_to_keep.)
+ */
+static bool is_level(const struct node *n)
+{
+    const struct node_habits *h = n->habits;
+    struct habits_heard heard = habits_heard(state_habits(n->state));
+
+    return n->stage == NODE_SHARES && node_is_joined(n) && h->warm == HABITS_WARM && h->record_n == 0 && h->read_back &&
+           heard.whose == whose(n) && (heard.ms == 0 || heard.parts == UINT64_MAX) &&
+           (h->told[0] < heard.ms || (h->told[0] == heard.ms && h->told[1] <= heard.sequence));
+}
+
+/* One of which all was told. False: there is none at the moment. */
+static bool next_to_keep(struct node *n, uint64_t *key)
 {
     struct node_habits *h = n->habits;
+
+    for (size_t tries = h->n_to_keep; tries > 0; tries--) {
+        *key = h->to_keep[h->first];
+        h->first = (h->first + 1) % TO_KEEP;
+        if (!habit_list_has(h->list, *key)) {
+            h->n_to_keep--;
+            return true;
+        }
+        h->to_keep[(h->first + h->n_to_keep - 1) % TO_KEEP] = *key;
+    }
+    while (h->walks && (h->walks = habits_next(state_habits(n->state), &h->walk, key)))
+        if (!habit_list_has(h->list, *key))
+            return true;
+    return false;
+}
+
+/* Who takes it over adds what comes after it in the stream: so it is kept only when nothing of it is untold, neither
+ * before it is read nor, in the outbox, after that. */
+void node_keep_habits(struct node *n)
+{
+    struct habits_heard heard = habits_heard(state_habits(n->state));
+    struct habit_kept kept[KEEP_AT_ONCE];
+    unsigned count = 0;
     uint64_t key;
 
-    if (n->stage != NODE_SHARES || !node_is_joined(n) || h->warm != HABITS_WARM || h->record_n > 0 ||
-        habit_list_count(h->list) > 0)
+    if (!is_level(n))
         return;
-    for (unsigned i = 0; i < KEEP_AT_ONCE; i++) {
-        if (h->n_to_keep > 0) {
-            key = h->to_keep[h->first];
-            h->first = (h->first + 1) % TO_KEEP;
-            h->n_to_keep--;
-        } else if (!h->walks || !(h->walks = habits_next(state_habits(n->state), &h->walk, &key))) {
-            return;
-        }
-        keep(n, key);
+    while (count < KEEP_AT_ONCE && next_to_keep(n, &key)) {
+        kept[count] = (struct habit_kept){redis_ms(n), {heard.ms, heard.sequence}, {.at_ns = 0}};
+        count += habits_tell(state_habits(n->state), key, node_now(n, clock_boot_ns()), &kept[count].known);
+    }
+    if (count == 0)
+        return;
+    node_drain(n);
+    for (unsigned i = 0; i < count; i++) {
+        key = kept[i].known.pairs[0].key;
+        if (habit_list_has(n->habits->list, key))
+            keep_again(n->habits, key);
+        else
+            keep(n, kept + i);
     }
 }
 
@@ -289,10 +340,40 @@ static void scan(struct node *n, struct slice cursor)
     n->habits->warm = link_send(n->link, &n->command, on_scanned, n) == 0 ? HABITS_SCAN : HABITS_WAIT;
 }
 
-/* Which sequence of words is read: it begins anew with each epoch. */
-static uint64_t whose(const struct node *n)
+/* The place of a key, or where it would be. */
+static struct cutoff *place_of(struct cutoff *cutoffs, size_t size, uint64_t key)
 {
-    return hash_slice(state_secret(n->state), slice_of(n->epoch)) | 1;
+    size_t i = (size_t)key & (size - 1);
+
+    while (cutoffs[i].key != key && cutoffs[i].key != 0)
+        i = (i + 1) & (size - 1);
+    return cutoffs + i;
+}
+
+static void forget_cutoffs(struct node_habits *h)
+{
+    free(h->cutoffs);
+    h->cutoffs = NULL;
+    h->n_cutoffs = h->cutoffs_size = 0;
+}
+
+/* Half of the places stay free. */
+static bool make_room(struct node_habits *h)
+{
+    size_t size = h->cutoffs_size > 0 ? 2 * h->cutoffs_size : CUTOFFS_FIRST;
+    struct cutoff *grown;
+
+    if (2 * h->n_cutoffs < h->cutoffs_size)
+        return true;
+    if ((grown = calloc(size, sizeof *grown)) == NULL)
+        return false;
+    for (size_t i = 0; i < h->cutoffs_size; i++)
+        if (h->cutoffs[i].key != 0)
+            *place_of(grown, size, h->cutoffs[i].key) = h->cutoffs[i];
+    free(h->cutoffs);
+    h->cutoffs = grown;
+    h->cutoffs_size = size;
+    return true;
 }
 
 static void begin_reading(struct node *n)
@@ -301,6 +382,8 @@ static void begin_reading(struct node *n)
 
     habits_note_heard(state_habits(n->state), &nothing);
     n->habits->warm = HABITS_WARM;
+    n->habits->told[0] = n->habits->told[1] = 0;
+    n->habits->read_back = false;
 }
 
 void node_warm_habits(struct node *n)
@@ -317,11 +400,7 @@ void node_warm_habits(struct node *n)
         begin_reading(n);
         return;
     }
-    free(h->cutoffs);
-    if ((h->cutoffs = calloc(CUTOFFS, sizeof *h->cutoffs)) == NULL) {
-        begin_reading(n);
-        return;
-    }
+    forget_cutoffs(h);
     h->taken = 0;
     scan(n, SLICE("0"));
 }
@@ -331,43 +410,35 @@ bool node_habits_are_warm(const struct node *n)
     return n->habits->warm == HABITS_WARM;
 }
 
-/* The place of a key, or where it would be; NULL: there is no room. */
-static struct cutoff *cutoff_of(struct node_habits *h, uint64_t key)
-{
-    for (size_t i = 0; h->cutoffs != NULL && i < CUTOFFS; i++) {
-        struct cutoff *c = h->cutoffs + ((key + i) & (CUTOFFS - 1));
-
-        if (c->key == key || c->key == 0)
-            return c;
-    }
-    return NULL;
-}
-
 static void take_kept(struct node *n, const struct reply *value)
 {
     uint64_t now_ms = redis_ms(n);
+    struct node_habits *h = n->habits;
     struct habit_kept kept;
     struct cutoff *cutoff;
     struct slice text;
 
-    if (value->type != REPLY_TEXT || !node_open(n, SEAL_KEPT, value->text, &text) || !habit_text_kept(text, &kept) ||
+    /* Without a cutoff words would count twice: rather it is learnt anew. */
+    if (!make_room(h) || value->type != REPLY_TEXT || !node_open(n, SEAL_KEPT, value->text, &text) ||
+        !habit_text_kept(text, &kept) ||
         !habits_hear(state_habits(n->state), &kept.known, false,
                      now_ms > kept.at_ms ? (now_ms - kept.at_ms) * NS_PER_MS : 0, node_now(n, clock_boot_ns())))
         return;
-    n->habits->taken++;
-    if ((cutoff = cutoff_of(n->habits, kept.known.pairs[0].key)) != NULL)
-        *cutoff = (struct cutoff){kept.known.pairs[0].key, kept.upto_ms};
+    h->taken++;
+    cutoff = place_of(h->cutoffs, h->cutoffs_size, kept.known.pairs[0].key);
+    h->n_cutoffs += cutoff->key == 0;
+    *cutoff = (struct cutoff){kept.known.pairs[0].key, {kept.upto[0], kept.upto[1]}};
 }
 
-static void scanned(struct node *n)
+static bool is_last_page(const struct node *n)
 {
-    char cursor[REPLY_CURSOR_MAX + 1];
+    return strcmp(n->habits_cursor, "0") == 0;
+}
 
-    memcpy(cursor, n->habits_cursor, sizeof cursor);
-    if (strcmp(cursor, "0") != 0) {
-        scan(n, slice_of(cursor));
+static void end_page(struct node *n)
+{
+    if (!is_last_page(n))
         return;
-    }
     begin_reading(n);
     log_say(n->log, LEVEL_NOTICE, "the habits of %llu logins were taken over", (unsigned long long)n->habits->taken);
 }
@@ -376,22 +447,44 @@ static void on_values(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
 
+    if (n->habits->warm != HABITS_SCAN)
+        return; /* of one that begins again */
     if (reply == NULL || n->stage != NODE_SHARES || !node_is_joined(n)) {
         n->habits->warm = HABITS_WAIT;
         return;
     }
     for (size_t i = 0; reply->type == REPLY_ARRAY && i < reply->n; i++)
         take_kept(n, reply->elements[i]);
-    scanned(n);
+    end_page(n);
 }
 
+/* Asks for what is kept of these logins. False: of none. */
+static bool ask_values(struct node *n, const struct reply *keys)
+{
+    size_t asked = 0;
+
+    command_begin(&n->command);
+    command_add_static(&n->command, "MGET");
+    for (size_t i = 0; i < keys->n && asked < WARM_KEYS_MAX; i++)
+        if (keys->elements[i]->type == REPLY_TEXT && keys->elements[i]->text.n == KEPT_KEY_BYTES) {
+            command_add(&n->command, keys->elements[i]->text);
+            asked++;
+        }
+    if (asked > 0 && link_send(n->link, &n->command, on_values, n) != 0)
+        n->habits->warm = HABITS_WAIT;
+    return asked > 0;
+}
+
+/* As in warm.c the next page is asked for together with the values of this one. */
 static void on_scanned(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     const struct reply *keys;
     struct slice cursor;
-    size_t asked = 0;
+    bool some;
 
+    if (n->habits->warm != HABITS_SCAN)
+        return;
     if (reply == NULL || (keys = reply_page(reply, &cursor)) == NULL) {
         n->habits->warm = HABITS_WAIT;
         if (reply != NULL && reply->type == REPLY_ERROR)
@@ -400,17 +493,11 @@ static void on_scanned(void *arg, const struct reply *reply)
     }
     memcpy(n->habits_cursor, cursor.p, cursor.n);
     n->habits_cursor[cursor.n] = '\0';
-    command_begin(&n->command);
-    command_add_static(&n->command, "MGET");
-    for (size_t i = 0; i < keys->n && asked < WARM_KEYS_MAX; i++)
-        if (keys->elements[i]->type == REPLY_TEXT && keys->elements[i]->text.n == KEPT_KEY_BYTES) {
-            command_add(&n->command, keys->elements[i]->text);
-            asked++;
-        }
-    if (asked == 0)
-        scanned(n);
-    else if (link_send(n->link, &n->command, on_values, n) != 0)
-        n->habits->warm = HABITS_WAIT;
+    some = ask_values(n, keys);
+    if (n->habits->warm == HABITS_SCAN && !is_last_page(n))
+        scan(n, slice_of(n->habits_cursor));
+    if (n->habits->warm == HABITS_SCAN && !some)
+        end_page(n);
 }
 
 /* ---- what others counted ---- */
@@ -444,11 +531,14 @@ static void add_heard(struct node *n, const struct habit_heard *heard, uint64_t 
 }
 
 /* Was it taken over with all that was known of the login? */
-static bool is_in_cutoff(struct node *n, const struct habit_heard *heard, uint64_t ms)
+static bool is_in_cutoff(const struct node_habits *h, uint64_t key, const struct habits_heard *at)
 {
-    const struct cutoff *c = cutoff_of(n->habits, heard->key);
+    const struct cutoff *c;
 
-    return c != NULL && c->key == heard->key && ms <= c->ms;
+    if (h->cutoffs == NULL)
+        return false;
+    c = place_of(h->cutoffs, h->cutoffs_size, key);
+    return c->key == key && (at->ms < c->upto[0] || (at->ms == c->upto[0] && at->sequence <= c->upto[1]));
 }
 
 static void add_words(struct node *n, struct slice text, struct habits_heard *at)
@@ -461,7 +551,7 @@ static void add_words(struct node *n, struct slice text, struct habits_heard *at
     if (on_way_ms > (uint64_t)OLDEST_S * 1000)
         on_way_ms = (uint64_t)OLDEST_S * 1000;
     for (at->parts = 1; (found = habit_text_next(&text, &heard)) > 0; at->parts++) {
-        if (at->parts <= skip || heard.age_s > OLDEST_S || is_in_cutoff(n, &heard, at->ms))
+        if (at->parts <= skip || heard.age_s > OLDEST_S || is_in_cutoff(n->habits, heard.key, at))
             continue;
         /* A kill between these two loses one word on this relay; the other way round it would count twice. */
         habits_note_heard(state_habits(n->state), at);
@@ -496,8 +586,9 @@ bool node_heard_habits(struct node *n, const unsigned long long id[2], struct sl
 /* All that is in the stream was read. */
 void node_habits_caught_up(struct node *n)
 {
-    free(n->habits->cutoffs);
-    n->habits->cutoffs = NULL;
+    forget_cutoffs(n->habits);
+    n->habits->read_back = true;
+    node_keep_habits(n);
 }
 
 /* Where the stream is to be read from; false: not yet. */

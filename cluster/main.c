@@ -14,7 +14,12 @@
 #include <stdlib.h>
 
 #define NAME "postern-cluster"
-#define PURPOSE "Shares limits and blocks with other relays, through Redis or Valkey."
+#define PURPOSE                                                                                                        \
+    "Shares limits and blocks with other relays, through Redis or Valkey. A command may come before the options:\n"    \
+    "\n"                                                                                                               \
+    "  init      on the first relay: make the cluster's key\n"                                                         \
+    "  join      on each other one, which has a copy of the key: take the cluster's secret over\n"                     \
+    "  status    show all relays, and what differs between them (--json)"
 
 /* The program, from start to reload: all that is made from one configuration. */
 struct service {

@@ -72,8 +72,8 @@ struct shards {
 };
 
 /* cluster/warm.c */
-enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
-#define WARM_KEYS_MAX 2000u /* asked for at once */
+enum warm { WARM_WAITS, WARM_ASKS, WARM_SCANS, WARM_DONE }; /* ASKS: for the time there */
+#define WARM_KEYS_MAX 2000u                                 /* asked for at once */
 
 struct node_stats {
     struct batch_counts batches;

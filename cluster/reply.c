@@ -40,13 +40,24 @@ static void *take(struct reply_reader *r, size_t n)
     return b->bytes;
 }
 
-/* A new reply, in its place in the array that it is an element of. NULL: too many, or no memory. */
+/* hiredis has no limit of its own from version 1 on. */
+static bool is_too_deep(const redisReadTask *task)
+{
+    unsigned depth = 0;
+
+    while ((task = task->parent) != NULL)
+        if (++depth > REPLY_DEPTH_MAX)
+            return true;
+    return false;
+}
+
+/* A new reply, in its place in the array that it is an element of. NULL: too many, too deep, or no memory. */
 static struct reply *place_reply(const redisReadTask *task, enum reply_type type, size_t n_elements)
 {
     struct reply_reader *r = task->privdata;
     struct reply *reply, *parent = task->parent != NULL ? task->parent->obj : NULL;
 
-    if (n_elements > REPLY_ELEMENTS_MAX || r->elements + n_elements + 1 > REPLY_ELEMENTS_MAX ||
+    if (is_too_deep(task) || n_elements > REPLY_ELEMENTS_MAX || r->elements + n_elements + 1 > REPLY_ELEMENTS_MAX ||
         (reply = take(r, sizeof *reply)) == NULL)
         return NULL;
     r->elements += n_elements + 1;

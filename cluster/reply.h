@@ -14,6 +14,7 @@
  * a Redis Cluster: some 20 elements for each range with two replicas. */
 #define REPLY_BYTES_MAX (4u << 20)
 #define REPLY_ELEMENTS_MAX 65536u
+#define REPLY_DEPTH_MAX 6u   /* arrays in which an element is; CLUSTER SLOTS has 4 */
 #define REPLY_ID_MAX 42u     /* of an entry in a stream: two numbers of 64 bits */
 #define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */
 

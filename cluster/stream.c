@@ -535,6 +535,7 @@ static void on_read(void *arg, const struct reply *reply)
             return;
         }
     node_look_at_blocks(n); /* what others told is no news to them */
+    node_keep_habits(n);
     node_read_events(n);
 }
 

@@ -68,11 +68,14 @@ static void on_time(void *arg, const struct reply *reply)
     struct node *n = arg;
     int64_t there_us;
 
+    if (n->warm != WARM_ASKS)
+        return;
     if (reply == NULL || reply->type == REPLY_ERROR || !reply_time(reply, &there_us)) {
         again(n);
         return;
     }
     n->warm_offset_us = there_us - (int64_t)(clock_wall_ns() / NS_PER_US);
+    n->warm = WARM_SCANS;
     scan(n, SLICE("0"));
 }
 
@@ -107,7 +110,7 @@ void node_warm_up(struct node *n)
 {
     if (n->warm != WARM_WAITS || n->stage != NODE_SHARES || clock_boot_ns() < n->warm_retry_ns || !choose(n))
         return;
-    n->warm = WARM_SCANS;
+    n->warm = WARM_ASKS;
     n->warm_most_ns = longest_window_ns(n->config);
     command_begin(&n->command);
     command_add_static(&n->command, "TIME");
@@ -168,15 +171,16 @@ static void ask_values(struct node *n, const struct reply *keys)
     }
 }
 
-static void go_on(struct node *n)
+static bool is_last_page(const struct node *n)
 {
-    char cursor[REPLY_CURSOR_MAX + 1];
+    return strcmp(n->warm_cursor, "0") == 0;
+}
 
-    memcpy(cursor, n->warm_cursor, sizeof cursor);
-    if (strcmp(cursor, "0") != 0) {
-        scan(n, slice_of(cursor));
+/* All of the page was taken; the next one, if there is one, is under way. */
+static void end_page(struct node *n)
+{
+    if (!is_last_page(n))
         return;
-    }
     if (n->warming == NULL) {
         warm_done(n);
         return;
@@ -186,6 +190,8 @@ static void go_on(struct node *n)
     node_warm_up(n);
 }
 
+/* The next page is asked for together with the values of this one: replies come in the order of the questions, so that
+ * all of these are here before it. */
 static void on_scanned(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
@@ -203,15 +209,17 @@ static void on_scanned(void *arg, const struct reply *reply)
         n->warm = WARM_DONE;
         return;
     }
-    if ((keys = reply_page(reply, &cursor)) == NULL) {
+    if ((keys = reply_page(reply, &cursor)) == NULL || n->warm_at != n->warm_n) {
         link_fail(link_of(n), "Redis replied to SCAN with something else");
         return;
     }
     memcpy(n->warm_cursor, cursor.p, cursor.n);
     n->warm_cursor[cursor.n] = '\0';
     ask_values(n, keys);
-    if (n->warm_n == 0)
-        go_on(n);
+    if (n->warm == WARM_SCANS && !is_last_page(n))
+        scan(n, slice_of(n->warm_cursor));
+    if (n->warm == WARM_SCANS && n->warm_n == 0)
+        end_page(n);
 }
 
 /* A counter's value is its end, in microseconds of Redis' clock; a mark's is a proof, which is no number. */
@@ -247,5 +255,5 @@ static void on_values(void *arg, const struct reply *reply)
     for (size_t i = 0; i < reply->n; i++)
         take_value(n, n->warm_asked[n->warm_at++], reply->elements[i], there_us, now_ns);
     if (n->warm_at == n->warm_n)
-        go_on(n);
+        end_page(n);
 }

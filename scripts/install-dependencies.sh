@@ -1,19 +1,19 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need, on Debian 12 or 13.
 #
-#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, demo-web, test, web-proxies, deb, clean, bench, clients
+#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, demo-web, test, web-proxies, deb, clean, bench, clients, browser
 #
 # "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback;
 # "demo-web" holds that and adds what forwards a port; "demo-cluster" holds "demo" and adds what several relays share. "test" holds
 # that and adds compilers' tools and what else the tests run. "web-proxies" holds "test" and adds the web servers before postern-web
-# that need more than the tests have. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems to build and test in; these
-# install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
-# counts instructions. "clients" holds "test" and adds the mail clients that are tried. Nothing is started: services of packages
-# that are installed here stay off.
+# that need more than the tests have. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems
+# to build and test in; these install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
+# counts instructions. "clients" holds "test" and adds the mail clients that are tried. "browser" holds "build" and adds what looks
+# at the pages of postern-web. Nothing is started: services of packages that are installed here stay off.
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libsqlite3-dev libidn2-dev libunistring-dev
-libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
+libcrypt-dev libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 demo_web="$demo python3"
@@ -30,6 +30,9 @@ clean=mmdebstrap
 bench="$test postfwd policyd-rate-limit rspamd opendkim valgrind"
 clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java
 nodejs node-nodemailer msmtp"
+browser="$build python3 procps chromium fonts-dejavu-core nodejs"
+# Some packages of nodejs, not Debian's, bring npm along, and exclude the one of that name.
+command -v npm >/dev/null || browser="$browser npm"
 
 wanted=
 for list in "${@:-none}"; do
@@ -44,8 +47,9 @@ for list in "${@:-none}"; do
     clean) wanted="$wanted $clean" ;;
     bench) wanted="$wanted $bench" ;;
     clients) wanted="$wanted $clients" ;;
+    browser) wanted="$wanted $browser" ;;
     *)
-        echo "usage: $0 build|demo|demo-cluster|demo-web|test|web-proxies|deb|clean|bench|clients..." >&2
+        echo "usage: $0 build|demo|demo-cluster|demo-web|test|web-proxies|deb|clean|bench|clients|browser..." >&2
         exit 2
         ;;
     esac

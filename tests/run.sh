@@ -57,7 +57,7 @@ list()
     # What is long is not the last.
     echo 'tests-lint tests/lint.sh'
     for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
-        tests/faults/{files,starts,disk,killed,sign_in}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
+        tests/faults/{files,starts,disk,killed,sign_in}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh tests/browser/run.sh; do
         [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"
     done | awk '!seen[$0]++'
 }

@@ -26,8 +26,8 @@ struct answer {
     bool made;
     uint64_t made_ns; /* boot clock */
     struct answer_text reply;
-    size_t n;
-    char target[]; /* n bytes */
+    size_t n, n_scope;
+    char target[]; /* n bytes, and n_scope of the scope */
 };
 TAILQ_HEAD(answer_list, answer);
 
@@ -45,8 +45,16 @@ const char *answer_phrase(int status)
     static const struct {
         int status;
         const char *phrase;
-    } phrases[] = {{200, "OK"},        {400, "Bad Request"},        {403, "Forbidden"},
-                   {404, "Not Found"}, {405, "Method Not Allowed"}, {503, "Service Unavailable"}};
+    } phrases[] = {{200, "OK"},
+                   {202, "Accepted"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {415, "Unsupported Media Type"},
+                   {429, "Too Many Requests"},
+                   {503, "Service Unavailable"}};
 
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
         if (phrases[i].status == status)
@@ -64,6 +72,17 @@ void answer_now(struct evhttp_request *request, int status, const char *type, st
         server_reply(request, status, answer_phrase(status), type, body);
     if (body != NULL)
         evbuffer_free(body);
+}
+
+void answer_error(struct evhttp_request *request, int status, const char *text)
+{
+    char line[400];
+    struct buf b = BUF_OVER(line);
+
+    if (status == 401) /* RFC 9110 15.5.2 */
+        (void)evhttp_add_header(evhttp_request_get_output_headers(request), "WWW-Authenticate", "Bearer");
+    buf_addf(&b, "{\"error\": \"%s\"}\n", text);
+    answer_now(request, status, TYPE_JSON, buf_slice(&b));
 }
 
 static void no_room(struct evhttp_request *request, const char *why)
@@ -104,11 +123,17 @@ static void reply(struct evhttp_request *request, const struct answer_text *text
         answer_now(request, text->status, text->type, (struct slice){text->text, text->n});
 }
 
+static struct slice scope_of(const struct answer *answer)
+{
+    return (struct slice){answer->target + answer->n, answer->n_scope};
+}
+
 static void on_work(struct job *job)
 {
     struct answer *answer = (struct answer *)job;
 
-    answer->owner->make(answer->owner->arg, answer->what, (struct slice){answer->target, answer->n}, &answer->reply);
+    answer->owner->make(answer->owner->arg, answer->what, scope_of(answer), (struct slice){answer->target, answer->n},
+                        &answer->reply);
 }
 
 /* When the pool has ended meanwhile, it was not made, and there is no text. */
@@ -130,7 +155,7 @@ static void on_done(struct job *job)
 }
 
 /* One that is being made, or can be had again. */
-static struct answer *find(struct answers *answers, const void *what, struct slice target)
+static struct answer *find(struct answers *answers, const void *what, struct slice scope, struct slice target)
 {
     uint64_t now_ns = clock_boot_ns();
     struct answer *answer, *next;
@@ -139,15 +164,17 @@ static struct answer *find(struct answers *answers, const void *what, struct sli
         next = TAILQ_NEXT(answer, links);
         if (answer->made && now_ns - answer->made_ns >= answer->holds_ms * NS_PER_MS)
             answer_remove(answer);
-        else if (answer->what == what && slice_eq((struct slice){answer->target, answer->n}, target))
+        else if (answer->what == what && slice_eq((struct slice){answer->target, answer->n}, target) &&
+                 slice_eq(scope_of(answer), scope))
             return answer;
     }
     return NULL;
 }
 
-static struct answer *begin(struct answers *answers, const void *what, struct slice target, unsigned holds_ms)
+static struct answer *begin(struct answers *answers, const void *what, struct slice scope, struct slice target,
+                            unsigned holds_ms)
 {
-    struct answer *answer = calloc(1, sizeof *answer + target.n);
+    struct answer *answer = calloc(1, sizeof *answer + target.n + scope.n);
 
     if (answer == NULL)
         return NULL;
@@ -158,6 +185,9 @@ static struct answer *begin(struct answers *answers, const void *what, struct sl
     answer->holds_ms = holds_ms;
     answer->n = target.n;
     memcpy(answer->target, target.p, target.n);
+    answer->n_scope = scope.n;
+    if (scope.n > 0)
+        memcpy(answer->target + target.n, scope.p, scope.n);
     STAILQ_INIT(&answer->asking);
     if (pool_add(answers->pool, &answer->job) != 0) {
         free(answer);
@@ -168,10 +198,11 @@ static struct answer *begin(struct answers *answers, const void *what, struct sl
     return answer;
 }
 
-void answers_serve(struct answers *answers, struct evhttp_request *request, const void *what, unsigned holds_ms)
+void answers_serve(struct answers *answers, struct evhttp_request *request, const void *what, struct slice scope,
+                   unsigned holds_ms)
 {
     struct slice target = slice_of(evhttp_request_get_uri(request));
-    struct answer *answer = find(answers, what, target);
+    struct answer *answer = find(answers, what, scope, target);
     struct asking *one;
 
     if (answer != NULL && answer->made) {
@@ -179,7 +210,7 @@ void answers_serve(struct answers *answers, struct evhttp_request *request, cons
         return;
     }
     if ((one = malloc(sizeof *one)) == NULL ||
-        (answer == NULL && (answer = begin(answers, what, target, holds_ms)) == NULL)) {
+        (answer == NULL && (answer = begin(answers, what, scope, target, holds_ms)) == NULL)) {
         free(one);
         no_room(request, "too much is asked for at a time; try again\n");
         return;

@@ -21,8 +21,9 @@ struct answer_text {
     size_t n;
 };
 
-/* Makes the reply to a target, in a thread of the pool. Without memory text stays NULL. */
-typedef void answer_make(void *arg, const void *what, struct slice target, struct answer_text *out);
+/* Makes the reply to a target, for who sees so much (core/access/role.h), in a thread of the pool. Without memory text
+ * stays NULL. */
+typedef void answer_make(void *arg, const void *what, struct slice scope, struct slice target, struct answer_text *out);
 
 /* The pool outlives it; arg is for make. NULL without memory. */
 struct answers *answers_new(struct pool *pool, answer_make *make, void *arg);
@@ -30,13 +31,16 @@ struct answers *answers_new(struct pool *pool, answer_make *make, void *arg);
 void answers_free(struct answers *answers);
 
 /*
- * Replies to the request, at once or later. what is for make, and tells answers with the same target apart;
+ * Replies to the request, at once or later. what and scope are for make, and tell answers with the same target apart;
  * holds_ms: how long one is kept for others. In the loop's thread.
  */
-void answers_serve(struct answers *answers, struct evhttp_request *request, const void *what, unsigned holds_ms);
+void answers_serve(struct answers *answers, struct evhttp_request *request, const void *what, struct slice scope,
+                   unsigned holds_ms);
 
 /* A reply of one line, without a body for HEAD. */
 void answer_now(struct evhttp_request *request, int status, const char *type, struct slice text);
+/* The same, of an error: a sentence of ours, as JSON. */
+void answer_error(struct evhttp_request *request, int status, const char *text);
 #define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_JSON "application/json"
 /* The phrase of a status (RFC 9110 15). */

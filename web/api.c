@@ -54,10 +54,13 @@ static int make_data(struct page *page, const struct route *route, FILE *to)
         status = take_window(page);
     }
     if (status == PAGE_OK) {
-        rows_begin(rows, json, page->window.skip, page->window.most);
+        rows_begin(rows, json, page->window.skip, page->window.most,
+                   route->reach == REACH_ANY ? SLICE(SCOPE_ALL) : page->scope);
         page->out = &rows->printer;
         fputs("{\"data\": ", to);
         status = route->make(page);
+        if (status == PAGE_OK)
+            status = rows_judge(rows, page);
         if (rows->more)
             (void)snprintf(page->next, sizeof page->next, "%llu",
                            (unsigned long long)page->window.skip + page->window.most);
@@ -98,10 +101,11 @@ static int make_page(const struct web *web, const struct route *route, struct pa
     return status;
 }
 
-void api_make(struct web *web, const struct route *route, struct slice target, struct answer_text *out)
+void api_make(struct web *web, const struct route *route, struct slice scope, struct slice target,
+              struct answer_text *out)
 {
     struct asked *asked = malloc(sizeof *asked);
-    struct page page = {.asked = asked, .shelf = web->shelf, .live = web->live};
+    struct page page = {.asked = asked, .scope = scope, .shelf = web->shelf, .live = web->live};
     FILE *to;
     int status;
 

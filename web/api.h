@@ -6,8 +6,9 @@
 #include "web/page.h"
 #include "web/routes.h"
 
-/* Makes the reply of a route; in a thread of a pool. */
-void api_make(struct web *web, const struct route *route, struct slice target, struct answer_text *out);
+/* Makes the reply of a route for who sees so much; in a thread of a pool. */
+void api_make(struct web *web, const struct route *route, struct slice scope, struct slice target,
+              struct answer_text *out);
 
 /* The reply that says what was wrong. out->text is freed, and made anew. */
 void api_error(struct answer_text *out, int status, const struct error *e);

@@ -20,7 +20,7 @@ static int pass_head(struct guard *guard, struct evbuffer *out)
     char text[HEAD_WRITTEN_MAX];
     struct buf b = BUF_OVER(text);
     struct request_head head;
-    enum refusal refusal = request_head_read((struct slice){guard->head, guard->n}, guard->hosts, &head);
+    enum refusal refusal = request_head_read((struct slice){guard->head, guard->n}, guard->site, &head);
 
     if (refusal != REFUSAL_NONE)
         return refuse(guard, refusal, out);

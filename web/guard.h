@@ -20,9 +20,9 @@ enum guard_state {
     GUARD_CLOSED /* nothing more of this connection is read, since its last request was passed on or refused */
 };
 
-/* Made all zero but for hosts. */
+/* Made all zero but for site. */
 struct guard {
-    const struct host_list *hosts;
+    const struct site *site;
     enum guard_state state;
     bool closes;   /* the request that is being read is the last */
     unsigned body; /* bytes of it that are still to come */

@@ -13,6 +13,8 @@
 #include <sys/queue.h>
 
 #define HEARTBEAT_S 15
+/* After so long a browser connects again, and a proxy is asked again. */
+#define PROXY_S 600
 #define DECISIONS_MOST 20
 #define BLOCKS_MOST 50
 
@@ -20,6 +22,9 @@ struct looker {
     TAILQ_ENTRY(looker) links;
     struct live *live;
     struct evhttp_request *request;
+    struct access *access;
+    struct who who;
+    uint64_t since_ns;
 };
 TAILQ_HEAD(looker_list, looker);
 
@@ -239,6 +244,19 @@ static void tell(struct live *live, const char *before, struct slice text)
         evbuffer_free(event);
 }
 
+/* Whose account or session has ended, though the connection has not. */
+static void send_away(struct live *live)
+{
+    struct looker *looker, *next;
+
+    for (looker = TAILQ_FIRST(&live->lookers); looker != NULL; looker = next) {
+        next = TAILQ_NEXT(looker, links);
+        if (!access_still(looker->access, &looker->who) ||
+            (looker->who.way == WAY_PROXY && clock_boot_ns() - looker->since_ns > PROXY_S * NS_PER_S))
+            looker_end(looker);
+    }
+}
+
 static void on_done(struct job *job)
 {
     struct live *live = (struct live *)job;
@@ -257,6 +275,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     live->ticks++;
+    send_away(live);
     if (live->n_lookers > 0 && live->ticks % HEARTBEAT_S == 0)
         tell(live, ": ", SLICE("still here"));
     if (live->looking || (live->n_lookers == 0 && live->ticks % RATES_STEP_S != 0))
@@ -267,7 +286,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     live->looking = pool_add(live->pool, &live->job) == 0;
 }
 
-void live_serve(struct live *live, struct evhttp_request *request)
+void live_serve(struct live *live, struct access *access, const struct who *who, struct evhttp_request *request)
 {
     struct looker *looker = live->n_lookers < LIVE_CLIENTS_MAX ? malloc(sizeof *looker) : NULL;
 
@@ -281,7 +300,8 @@ void live_serve(struct live *live, struct evhttp_request *request)
         free(looker);
         return;
     }
-    *looker = (struct looker){.live = live, .request = request};
+    *looker =
+        (struct looker){.live = live, .request = request, .access = access, .who = *who, .since_ns = clock_boot_ns()};
     TAILQ_INSERT_TAIL(&live->lookers, looker, links);
     live->n_lookers++;
     live->fresh = true;

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/report/printer.h"
+#include "web/access.h"
 #include "web/pool.h"
 #include "web/shelf.h"
 
@@ -24,8 +25,9 @@ struct live *live_new(struct event_base *base, struct pool *pool, struct shelf *
 /* After the pool and before the server. NULL is fine. */
 void live_free(struct live *live);
 
-/* Streams events to the request; 503 when there are LIVE_CLIENTS_MAX already. In the loop's thread. */
-void live_serve(struct live *live, struct evhttp_request *request);
+/* Streams events to the request; 503 when there are LIVE_CLIENTS_MAX already. It ends when they may not look on any
+ * more. In the loop's thread. */
+void live_serve(struct live *live, struct access *access, const struct who *who, struct evhttp_request *request);
 
 /* The last hour: web/rates.h. In any thread. */
 void live_report(struct live *live, struct printer *out);

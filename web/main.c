@@ -30,7 +30,7 @@ struct program {
     struct event *signals[3];
     struct pool *quick, *slow;
     struct server *server;
-    struct host_list hosts;
+    struct site site;
 };
 
 static void on_end(evutil_socket_t number, short what, void *arg)
@@ -50,7 +50,7 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
     (void)what;
     shelf_reload(p->web.shelf);
     log_say(p->web.log, LEVEL_NOTICE,
-            "reload: the configuration is read again; web.listen and web.hosts take effect at the next start only");
+            "reload: the configuration is read again; the settings of web take effect at the next start only");
 }
 
 static int take_signals(struct program *p)
@@ -79,7 +79,11 @@ static int take_hosts(struct program *p, const struct web_config *config)
         names[i] = loopback[i];
     for (size_t i = 0; i < config->n_hosts; i++)
         names[3 + i] = config->hosts[i].p;
-    p->hosts = (struct host_list){names, 3 + config->n_hosts};
+    p->site = (struct site){.names = names, .n = 3 + config->n_hosts};
+    if (config->proxy.secret_file != NULL) {
+        p->site.user_field = config->proxy.user_field;
+        p->site.groups_field = config->proxy.groups_field;
+    }
     return 0;
 }
 
@@ -87,6 +91,7 @@ static int begin(struct program *p, const struct config *config, const char *con
 {
     struct web *web = &p->web;
 
+    web->assets = web_assets;
     if (config->web.n_listen == 0)
         return error_set(e, "web.listen is empty: name a socket, as in \"unix:/run/postern-web/web.sock\"");
     if (state_guard_install(e) != 0)
@@ -100,9 +105,15 @@ static int begin(struct program *p, const struct config *config, const char *con
         (web->quick = answers_new(p->quick, routes_make, web)) == NULL ||
         (web->slow = answers_new(p->slow, routes_make, web)) == NULL)
         return error_set(e, "no memory or threads");
+    if (access_begin(&web->access, &config->web, web->log, e) != 0)
+        return -1;
+    if ((web->acts = acts_new(p->quick, web->shelf, web->log)) == NULL)
+        return error_set(e, "no memory");
+    if ((web->sign_in = sign_in_new(p->base, &web->access)) == NULL)
+        return error_set(e, "no memory, threads or yescrypt");
     return server_open(&(struct server_config){.listen = config->web.listen,
                                                .n_listen = config->web.n_listen,
-                                               .hosts = p->hosts,
+                                               .site = p->site,
                                                .max_connections = CONNECTIONS_MAX,
                                                .request_s = REQUEST_S,
                                                .serve = routes_serve,
@@ -116,11 +127,14 @@ static void end(struct program *p)
 {
     pool_free(p->quick);
     pool_free(p->slow);
+    acts_free(p->web.acts);
     answers_free(p->web.quick);
     answers_free(p->web.slow);
     streams_free(p->web.streams);
     live_free(p->web.live);
+    sign_in_free(p->web.sign_in);
     server_close(p->server);
+    access_end(&p->web.access);
     look_free(p->web.look);
     shelf_free(p->web.shelf);
     for (size_t i = 0; i < 3; i++)
@@ -128,7 +142,7 @@ static void end(struct program *p)
             event_free(p->signals[i]);
     if (p->base != NULL)
         event_base_free(p->base);
-    free((void *)(uintptr_t)p->hosts.names);
+    free((void *)(uintptr_t)p->site.names);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #ifndef POSTERN_WEB_PAGE_H
 #define POSTERN_WEB_PAGE_H
 
+#include "core/access/role.h"
 #include "core/report/files.h"
 #include "core/report/printer.h"
 #include "web/asked.h"
@@ -20,6 +21,7 @@ struct live;
 
 struct page {
     struct asked *asked;
+    struct slice scope;         /* whose rows are seen (core/access/role.h) */
     struct report_files *files; /* the configuration is open */
     struct shelf *shelf;
     struct {
@@ -35,17 +37,25 @@ struct page {
 /* 200, or another status (RFC 9110 15) with page->e: then what was printed is thrown away. */
 typedef int page_make(struct page *page);
 
-/* Opens directory and state, and fills what decide() needs. 0, or the status with page->e. */
+/* Opens directory and state, and fills what decide() needs. PAGE_OK, or another status with page->e. */
 int page_open_context(struct page *page, struct decide_context *context);
 /* The status for a file that could not be opened: page->e says which. */
 #define PAGE_NO_FILE 503
 #define PAGE_BAD 400
+#define PAGE_NOT_FOR_YOU 403
 #define PAGE_NOT_FOUND 404
 #define PAGE_OK 200
 /* The journal, where one is kept: without it page->files->journal is NULL, and a remark says so. */
 void page_try_journal(struct page *page);
 
+/* Is it for a role that sees only counts? */
+static inline bool page_counts_only(const struct page *page)
+{
+    return page->scope.n == 0;
+}
+
 page_make page_overview, page_rates, page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors,
-    page_explain, page_reports, page_report, page_audit, page_config, page_log, page_changes, page_runs;
+    page_explain, page_reports, page_report, page_audit, page_config, page_log, page_changes, page_runs,
+    page_actions, page_action;
 
 #endif

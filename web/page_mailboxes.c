@@ -29,17 +29,19 @@ static bool take_found(void *arg, uint32_t tenant, const struct mailbox_record *
     const struct tenant_facts *facts = directory_tenant(f->page->files->view, tenant);
     char id[GUID_TEXT_MAX];
 
+    if (facts == NULL || !scope_has(f->page->scope, slice_of(facts->name)))
+        return true;
+    guid_write(m->id.b, id);
     if (f->n == f->most) { /* there is one more */
         memcpy(f->page->next, f->last, sizeof f->page->next);
         return false;
     }
-    guid_write(m->id.b, id);
     f->n++;
     (void)snprintf(f->last, sizeof f->last, "%u.%s", tenant, id);
     f->page->out->row(f->page->out,
-                      (const struct value[]){value_word(facts != NULL ? facts->name : NULL), value_text(m->primary),
-                                             text_or_none(m->name), text_or_none(m->upn), text_or_none(m->alias),
-                                             text_or_none(m->account), value_word(mailbox_type_word(m->recipient_type)),
+                      (const struct value[]){value_word(facts->name), value_text(m->primary), text_or_none(m->name),
+                                             text_or_none(m->upn), text_or_none(m->alias), text_or_none(m->account),
+                                             value_word(mailbox_type_word(m->recipient_type)),
                                              value_word(mailbox_setting_word(m->smtp_auth)), value_word(id)});
     return true;
 }
@@ -57,7 +59,7 @@ static bool read_after(const char *text, struct mailbox_search *search)
     return guid_parse(id, search->after.b);
 }
 
-/* 0, or the status. */
+/* PAGE_OK, or another status with page->e. */
 static int read_search(struct page *page, struct mailbox_search *search, struct finding *found)
 {
     const char *q = asked_value(page->asked, "q"), *tenant = asked_value(page->asked, "tenant"),
@@ -118,6 +120,8 @@ int page_mailbox(struct page *page)
     if (files_open_history(page->files, &e) != 0)
         page->out->remark(page->out, REMARK_WARNING, e.text);
     found = mailbox_report(&c, page->files, page->asked->rest, page->out, &page->e);
+    if (found == 0 && !scope_is_all(page->scope)) /* whose it is, if it is several people's, may be for others */
+        (void)error_set(&page->e, "nothing of that name is known of the tenants that you see");
     return found > 0 ? PAGE_OK : found == 0 ? PAGE_NOT_FOUND : PAGE_NO_FILE;
 }
 

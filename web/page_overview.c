@@ -1,4 +1,7 @@
-/* What is seen first: how all is, how much goes on, what is only watched, what changed since yesterday. */
+/*
+ * What is seen first: how all is, how much goes on, what is only watched, what changed since yesterday. For who sees
+ * only counts, without what names somebody.
+ */
 #include "core/base/clock.h"
 #include "core/report/settings_log.h"
 #include "core/report/status.h"
@@ -57,15 +60,20 @@ int page_overview(struct page *page)
 
     if (p == NULL)
         return PAGE_NO_FILE;
-    picture_tell_problems(p, out);
+    if (!page_counts_only(page))
+        picture_tell_problems(p, out);
     out->open(out, NULL, TREE_OBJECT);
     put_monitored(page->files->config, out);
-    put_changes(page);
+    if (!page_counts_only(page))
+        put_changes(page);
     out->open(out, "rates", TREE_OBJECT);
     live_report(page->live, out);
     out->close(out);
     out->open(out, "status", TREE_OBJECT);
-    status_members(p, page->files, out);
+    if (page_counts_only(page))
+        status_counts(p, page->files, out);
+    else
+        status_members(p, page->files, out);
     out->close(out);
     out->close(out);
     picture_free(p);

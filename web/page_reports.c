@@ -85,14 +85,15 @@ int page_audit(struct page *page)
 
 int page_reports(struct page *page)
 {
-    static const struct column columns[] = {{"name", VALUE_TEXT}, {"summary", VALUE_TEXT}};
+    static const struct column columns[] = {{"name", VALUE_TEXT}, {"summary", VALUE_TEXT}, {"script", VALUE_TRUTH}};
     struct printer *out = page->out;
 
     out->table(out, &(struct table){TABLE_COLUMNS(columns)});
     for (const struct report_kind *kind = report_kinds; kind->name != NULL; kind++)
-        out->row(out, (const struct value[]){value_word(kind->name), value_word(kind->summary)});
-    out->row(out,
-             (const struct value[]){value_word("would-refuse"), value_word("what monitor mode would have refused")});
+        out->row(out, (const struct value[]){value_word(kind->name), value_word(kind->summary),
+                                             value_truth(kind->script != NULL)});
+    out->row(out, (const struct value[]){value_word("would-refuse"), value_word("what monitor mode would have refused"),
+                                         value_truth(false)});
     out->end(out);
     return PAGE_OK;
 }
@@ -153,14 +154,15 @@ int page_report(struct page *page)
 
 /* ---- decisions, and changes of settings ---- */
 
-/* The name, whosever it is: directory and journal are open. 0, or the status. */
+/* The name, whosever it is: directory and journal are open. PAGE_OK, or another status with page->e. */
 static int find_user(struct page *page, const char **user, struct known *named)
 {
     if (*user == NULL)
         return PAGE_OK;
     known_look(page->files, slice_of(*user), named);
     if (named->several[0] != '\0') {
-        (void)error_set(&page->e, "user is %s: which one? Give an address", named->several);
+        (void)error_set(&page->e, "user is %s: which one? Give an address",
+                        scope_is_all(page->scope) ? named->several : "several");
         return PAGE_BAD;
     }
     if (named->named != MAILBOX_NAME_NONE)
@@ -179,7 +181,8 @@ static int rows_needed(struct page *page, size_t *most)
                         LOG_ROWS_MAX);
         return PAGE_BAD;
     }
-    *most = (size_t)n;
+    /* Those of other tenants are left out afterwards. */
+    *most = scope_is_all(page->scope) ? (size_t)n : LOG_ROWS_MAX;
     return PAGE_OK;
 }
 

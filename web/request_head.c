@@ -129,14 +129,25 @@ static const struct slice kept_names[KEPT_FIELDS] = {
     [KEPT_IF_NONE_MATCH] = {"If-None-Match", 13},
     [KEPT_ORIGIN] = {"Origin", 6},
     [KEPT_SEC_FETCH_SITE] = {"Sec-Fetch-Site", 14},
+    [KEPT_PROOF] = {"X-Postern-Proof", 15},
+    [KEPT_PROXY] = {"X-Postern-Proxy", 15},
+    [KEPT_PROXY_PROTO] = {"X-Forwarded-Proto", 17},
+    [KEPT_PROXY_USER] = {"X-Postern-User", 14},
+    [KEPT_PROXY_GROUPS] = {"X-Postern-Groups", 16},
 };
+
+const char *kept_field_name(enum kept_field field)
+{
+    return kept_names[field].p;
+}
 
 struct fields {
     struct slice length, expect, connection;
 };
 
 /* Where a field's value is noted; NULL: it is left out. */
-static struct slice *place_of(struct slice name, struct request_head *head, struct fields *fields)
+static struct slice *place_of(struct slice name, const struct site *site, struct request_head *head,
+                              struct fields *fields)
 {
     if (slice_ieq(name, SLICE("Host")))
         return &head->host;
@@ -146,14 +157,19 @@ static struct slice *place_of(struct slice name, struct request_head *head, stru
         return &fields->expect;
     if (slice_ieq(name, SLICE("Connection")))
         return &fields->connection;
-    for (size_t i = 0; i < KEPT_FIELDS; i++)
+    if (site->user_field != NULL && slice_ieq(name, slice_of(site->user_field)))
+        return &head->kept[KEPT_PROXY_USER];
+    if (site->groups_field != NULL && slice_ieq(name, slice_of(site->groups_field)))
+        return &head->kept[KEPT_PROXY_GROUPS];
+    for (size_t i = 0; i < KEPT_PROXY_USER; i++)
         if (slice_ieq(name, kept_names[i]))
             return &head->kept[i];
     return NULL;
 }
 
 /* What two readers might take differently is refused, even where a list may stand in several lines. */
-static enum refusal read_field(struct slice line, struct request_head *head, struct fields *fields)
+static enum refusal read_field(struct slice line, const struct site *site, struct request_head *head,
+                               struct fields *fields)
 {
     struct slice name, value, *place;
 
@@ -163,7 +179,7 @@ static enum refusal read_field(struct slice line, struct request_head *head, str
         return REFUSAL_FIELD;
     if (slice_ieq(name, SLICE("Transfer-Encoding")))
         return REFUSAL_CODING;
-    place = place_of(name, head, fields);
+    place = place_of(name, site, head, fields);
     if (!is_value(value, place == NULL))
         return REFUSAL_FIELD;
     if (place == NULL)
@@ -174,7 +190,8 @@ static enum refusal read_field(struct slice line, struct request_head *head, str
     return REFUSAL_NONE;
 }
 
-static enum refusal read_fields(struct slice rest, struct request_head *head, struct fields *fields)
+static enum refusal read_fields(struct slice rest, const struct site *site, struct request_head *head,
+                                struct fields *fields)
 {
     struct slice line;
     enum refusal refusal;
@@ -186,13 +203,13 @@ static enum refusal read_fields(struct slice rest, struct request_head *head, st
             return REFUSAL_FIELD;
         if (line.n == 0)
             return rest.n == 0 ? REFUSAL_NONE : REFUSAL_FIELD;
-        if ((refusal = read_field(line, head, fields)) != REFUSAL_NONE)
+        if ((refusal = read_field(line, site, head, fields)) != REFUSAL_NONE)
             return refusal;
     }
     return REFUSAL_FIELDS_LONG;
 }
 
-static enum refusal judge_host(struct slice host, const struct host_list *hosts)
+static enum refusal judge_host(struct slice host, const struct site *site)
 {
     bool bracketed = slice_starts_with(host, SLICE("["));
     struct slice name, port;
@@ -209,8 +226,8 @@ static enum refusal judge_host(struct slice host, const struct host_list *hosts)
     if (name.n == 0 ||
         (port.n > 0 && (port.p[0] != ':' || !slice_to_u64((struct slice){port.p + 1, port.n - 1}, 65535, &number))))
         return REFUSAL_NO_HOST;
-    for (size_t i = 0; i < hosts->n; i++)
-        if (slice_ieq(name, slice_of(hosts->names[i])))
+    for (size_t i = 0; i < site->n; i++)
+        if (slice_ieq(name, slice_of(site->names[i])))
             return REFUSAL_NONE;
     return REFUSAL_FOREIGN_HOST;
 }
@@ -260,7 +277,7 @@ enum refusal request_head_too_long(struct slice bytes)
                                                                                                   : REFUSAL_FIELDS_LONG;
 }
 
-enum refusal request_head_read(struct slice head, const struct host_list *hosts, struct request_head *out)
+enum refusal request_head_read(struct slice head, const struct site *site, struct request_head *out)
 {
     struct fields fields = {.length = {NULL, 0}};
     struct slice line;
@@ -270,9 +287,8 @@ enum refusal request_head_read(struct slice head, const struct host_list *hosts,
     if (!next_line(&head, &line))
         return REFUSAL_LINE;
     if ((refusal = read_first_line(line, out)) != REFUSAL_NONE ||
-        (refusal = read_fields(head, out, &fields)) != REFUSAL_NONE ||
-        (refusal = judge_host(out->host, hosts)) != REFUSAL_NONE ||
-        (refusal = judge_body(&fields, out)) != REFUSAL_NONE)
+        (refusal = read_fields(head, site, out, &fields)) != REFUSAL_NONE ||
+        (refusal = judge_host(out->host, site)) != REFUSAL_NONE || (refusal = judge_body(&fields, out)) != REFUSAL_NONE)
         return refusal;
     if (fields.expect.p != NULL && !slice_ieq(fields.expect, SLICE("100-continue")))
         return REFUSAL_EXPECTATION;

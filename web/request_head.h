@@ -48,10 +48,16 @@ struct refusal_row {
 };
 const struct refusal_row *refusal_row(enum refusal refusal);
 
-/* The names by which the page may be called. Any other is a foreign page whose name leads to us (DNS rebinding). */
-struct host_list {
-    const char *const *names; /* as in a Host field, without a port; IPv6 addresses in brackets */
+struct site {
+    /*
+     * The names by which the page may be called, as in a Host field, without a port; IPv6 addresses in brackets. Any
+     * other is a foreign page whose name leads to us (DNS rebinding).
+     */
+    const char *const *names;
     size_t n;
+    /* The fields in which a proxy says who asks, and that one's groups, separated by commas; NULL: there is no proxy.
+     */
+    const char *user_field, *groups_field;
 };
 
 /* The fields that are kept besides; all others are checked and left out. */
@@ -63,8 +69,15 @@ enum kept_field {
     KEPT_IF_NONE_MATCH,
     KEPT_ORIGIN,
     KEPT_SEC_FETCH_SITE,
+    KEPT_PROOF, /* that a change was asked for by a page of ours */
+    KEPT_PROXY, /* the secret of the proxy, and what it says */
+    KEPT_PROXY_PROTO,
+    KEPT_PROXY_USER, /* under whichever name it came */
+    KEPT_PROXY_GROUPS,
     KEPT_FIELDS
 };
+/* The name under which a kept field is written. */
+const char *kept_field_name(enum kept_field field);
 
 /* Slices of the head that was read. */
 struct request_head {
@@ -83,7 +96,7 @@ struct request_head {
  */
 size_t request_head_length(struct slice bytes, size_t looked);
 /* One whole head. REFUSAL_NONE, or why it is refused. */
-enum refusal request_head_read(struct slice head, const struct host_list *hosts, struct request_head *out);
+enum refusal request_head_read(struct slice head, const struct site *site, struct request_head *out);
 /* What is to be said of a beginning without an end, once it is longer than a head may be. */
 enum refusal request_head_too_long(struct slice bytes);
 

@@ -2,32 +2,33 @@
 #ifndef POSTERN_WEB_ROUTES_H
 #define POSTERN_WEB_ROUTES_H
 
+#include "web/access.h"
+#include "web/acts.h"
 #include "web/answers.h"
+#include "web/assets.h"
 #include "web/page.h"
-#include "web/server.h"
+#include "web/sign_in.h"
 
-/*
- * The least that somebody must be to have a route. Until there are accounts, whoever may connect to the UNIX socket is
- * everything (ROLE_ADMIN).
- */
-enum role {
-    ROLE_ANYBODY,  /* who may connect at all */
-    ROLE_VIEWER,   /* counts: no address and no login */
-    ROLE_READER,   /* all that is read */
-    ROLE_OPERATOR, /* and blocks, lifts, holds */
-    ROLE_ADMIN
+/* What of it somebody sees who is bound to some tenants. */
+enum reach {
+    REACH_NONE, /* nothing: it tells no tenants apart */
+    REACH_OWN,  /* the rows of these tenants (web/rows.h) */
+    REACH_ANY   /* all: it tells nothing of tenants */
 };
 
 struct web;
 
 struct route {
     const char *path; /* ends with a slash: one name follows */
-    enum role least;
+    enum role least;  /* what somebody must be at least; ROLE_ANYBODY also lets nobody in */
+    enum reach reach;
     /* one of these */
-    page_make *make;                                                /* data, in a thread (web/api.h) */
-    void (*make_text)(struct web *web, struct answer_text *out);    /* another reply, in a thread */
-    void (*serve)(struct web *web, struct evhttp_request *request); /* at once, in the loop */
-    bool has_rows;                                                  /* data: takes "rows" and "after" */
+    page_make *make;                                             /* data, in a thread (web/api.h) */
+    void (*make_text)(struct web *web, struct answer_text *out); /* another reply, in a thread */
+    void (*serve)(struct web *web, const struct who *who, struct evhttp_request *request); /* in the loop */
+    bool changes;      /* by POST, and by nothing else; serve checks the rest (access_change) */
+    bool tcp;          /* also over TCP, with a token */
+    bool has_rows;     /* data: takes "rows" and "after" */
     bool slow;         /* may take longer than a moment: not in the threads of what doesn't */
     unsigned holds_ms; /* how long what was made is good for others who ask the same */
 };
@@ -45,10 +46,14 @@ struct web {
     struct live *live;
     struct streams *streams;
     struct answers *quick, *slow;
+    const struct asset *assets;
+    struct access access;
+    struct sign_in *sign_in;
+    struct acts *acts;
 };
 
 /* For server_config.serve, and for answers_new; arg is the struct web. */
 void routes_serve(void *arg, struct evhttp_request *request);
-void routes_make(void *arg, const void *what, struct slice target, struct answer_text *out);
+void routes_make(void *arg, const void *what, struct slice scope, struct slice target, struct answer_text *out);
 
 #endif

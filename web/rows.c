@@ -7,18 +7,33 @@ static struct rows *rows_of(struct printer *p)
     return (struct rows *)p;
 }
 
+/* Does it go to who sees all that can be seen at this path? */
+static bool is_whole(const struct rows *rows)
+{
+    return rows->scope.n == 0 || scope_is_all(rows->scope);
+}
+
 static void pass_line(struct printer *p, const struct line *line)
 {
-    struct printer *to = rows_of(p)->to;
+    struct rows *rows = rows_of(p);
 
-    to->line(to, line);
+    if (is_whole(rows))
+        rows->to->line(rows->to, line);
+    else
+        rows->unfit = true;
 }
 
 static void pass_table(struct printer *p, const struct table *table)
 {
     struct rows *rows = rows_of(p);
 
-    rows->depth++;
+    if (rows->depth++ == 0 && !is_whole(rows)) {
+        for (rows->tenant = 0; rows->tenant < table->n; rows->tenant++)
+            if (strcmp(table->columns[rows->tenant].name, "tenant") == 0)
+                break;
+        rows->unfit |= rows->tenant == table->n && table->n > 0;
+        rows->own = true;
+    }
     rows->to->table(rows->to, table);
 }
 
@@ -30,6 +45,9 @@ static void pass_row(struct printer *p, const struct value *cells)
         rows->to->row(rows->to, cells);
         return;
     }
+    if (!is_whole(rows) &&
+        (rows->unfit || cells[rows->tenant].kind != VALUE_TEXT || !scope_has(rows->scope, cells[rows->tenant].text)))
+        return;
     if (rows->seen++ < rows->skip)
         return;
     rows->more = rows->seen > rows->skip + rows->most;
@@ -58,6 +76,8 @@ static void pass_value(struct printer *p, const char *name, struct value value)
 {
     struct rows *rows = rows_of(p);
 
+    if (rows->depth == 1 && name != NULL && strcmp(name, "tenant") == 0)
+        rows->own = value.kind == VALUE_TEXT && scope_has(rows->scope, value.text);
     rows->to->value(rows->to, name, value);
 }
 
@@ -74,11 +94,17 @@ static void keep_remark(struct printer *p, enum remark remark, const char *text)
     struct rows *rows = rows_of(p);
 
     (void)remark;
+    /* They may name other tenants. */
+    if (!is_whole(rows)) {
+        text = "there are remarks that only those see who see all tenants: something may be missing here";
+        if (rows->n_notes > 0)
+            return;
+    }
     if (rows->n_notes < NOTES_MAX)
         (void)error_set(&rows->notes[rows->n_notes++], "%s", text);
 }
 
-void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t most)
+void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t most, struct slice scope)
 {
     *rows = (struct rows){.printer = {.people = to->people,
                                       .line = pass_line,
@@ -91,5 +117,21 @@ void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t m
                                       .remark = keep_remark},
                           .to = to,
                           .skip = skip,
-                          .most = most};
+                          .most = most,
+                          .scope = scope};
+}
+
+int rows_judge(const struct rows *rows, struct page *page)
+{
+    if (is_whole(rows))
+        return PAGE_OK;
+    if (rows->unfit) {
+        (void)error_set(&page->e, "this tells no tenants apart, so it is for those who see all of them");
+        return PAGE_NOT_FOR_YOU;
+    }
+    if (!rows->own) {
+        (void)error_set(&page->e, "nothing of that name is known of the tenants that you see");
+        return PAGE_NOT_FOUND;
+    }
+    return PAGE_OK;
 }

@@ -1,12 +1,13 @@
 /*
  * Between a report and the printer of a reply: lets so many rows of its table pass, from the one that was asked for on,
- * and keeps its remarks.
+ * and keeps its remarks. For who sees some tenants only, rows of others are left out, by the column "tenant" of the
+ * outermost table; of a tree, its member "tenant" says whose it is.
  */
 #ifndef POSTERN_WEB_ROWS_H
 #define POSTERN_WEB_ROWS_H
 
 #include "core/base/error.h"
-#include "core/report/printer.h"
+#include "web/page.h"
 
 #define NOTES_MAX 16
 
@@ -17,10 +18,17 @@ struct rows {
     uint64_t seen;
     bool more;      /* there are rows beyond */
     unsigned depth; /* trees and tables that are open */
+    struct slice scope;
+    size_t tenant; /* the column with the tenant */
+    bool own;      /* the tree is one of these tenants */
+    bool unfit;    /* what was printed tells no tenants apart */
     struct error notes[NOTES_MAX];
     size_t n_notes;
 };
 
-void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t most);
+/* scope outlives it. */
+void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t most, struct slice scope);
+/* After the report: may it go out? 200, or another status with page->e. */
+int rows_judge(const struct rows *rows, struct page *page);
 
 #endif

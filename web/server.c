@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -167,7 +169,7 @@ static struct bufferevent *on_visit(struct event_base *base, void *arg)
     }
     bufferevent_incref(visit->bev);
     visit->server = server;
-    visit->guard.hosts = &server->config.hosts;
+    visit->guard.site = &server->config.site;
     visit->since_ns = clock_boot_ns();
     TAILQ_INSERT_TAIL(&server->visits, visit, links);
     server->connections++;
@@ -267,6 +269,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         server->config.serve(server->config.arg, request);
 }
 
+/* What was said of a field before holds. */
 static void add_fields(struct evhttp_request *request, const char *type)
 {
     static const struct {
@@ -274,15 +277,20 @@ static void add_fields(struct evhttp_request *request, const char *type)
     } fields[] = {
         {"X-Content-Type-Options", "nosniff"},
         {"Cache-Control", "no-store"},
-        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+        {"Content-Security-Policy",
+         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+         "trusted-types 'none'"},
         {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
     };
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 
     (void)evhttp_add_header(headers, "Content-Type", type);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
+        if (evhttp_find_header(headers, fields[i].name) == NULL)
+            (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
 }
 
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
@@ -328,6 +336,29 @@ size_t server_unsent(struct evhttp_request *request)
     return bev != NULL ? evbuffer_get_length(bufferevent_get_output(bev)) : SIZE_MAX;
 }
 
+bool server_is_unix(struct evhttp_request *request, char peer[PEER_TEXT_MAX])
+{
+    struct bufferevent *bev = bufferevent_of(request);
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    struct sockaddr *at = (struct sockaddr *)&address;
+    struct ucred ids;
+    socklen_t n = sizeof address, ids_n = sizeof ids;
+    int fd = bev != NULL ? bufferevent_getfd(bev) : -1;
+
+    (void)snprintf(peer, PEER_TEXT_MAX, "?");
+    if (fd < 0 || getsockname(fd, at, &n) != 0)
+        return false;
+    if (address.ss_family == AF_UNIX) {
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ids, &ids_n) == 0)
+            (void)snprintf(peer, PEER_TEXT_MAX, "uid %lu", (unsigned long)ids.uid);
+        return true;
+    }
+    n = sizeof address;
+    if (getpeername(fd, at, &n) == 0)
+        (void)getnameinfo(at, n, peer, PEER_TEXT_MAX, NULL, 0, NI_NUMERICHOST);
+    return false;
+}
+
 void server_drop(struct evhttp_request *request)
 {
     struct bufferevent *bev = bufferevent_of(request);
@@ -338,6 +369,20 @@ void server_drop(struct evhttp_request *request)
 
 /* ---- from outside ---- */
 
+/* Also of a socket that was passed in. */
+static bool is_loopback(int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&address;
+    socklen_t n = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
+        return false;
+    return (address.ss_family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) ||
+           (address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
+}
+
 static int open_gate(struct server *server, const struct listener_config *config, struct error *e)
 {
     struct gate *gate = &server->gates[server->n_gates];
@@ -345,11 +390,8 @@ static int open_gate(struct server *server, const struct listener_config *config
     if (listener_open("postern-web", config, &gate->listener, e) != 0)
         return -1;
     server->n_gates++;
-    if (gate->listener.is_tcp)
-        return error_set(e,
-                         "web.listen \"%s\": whoever can connect may read, so TCP is not for here; expected a UNIX "
-                         "socket",
-                         config->address);
+    if (gate->listener.is_tcp && !is_loopback(gate->listener.fd))
+        return error_set(e, "web.listen \"%s\": expected a UNIX socket, or TCP on 127.0.0.1 or [::1]", config->address);
     gate->accepting = evconnlistener_new(server->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, gate->listener.fd);
     if (gate->accepting == NULL || evhttp_bind_listener(server->http, gate->accepting) == NULL)
         return error_set(e, "no memory for the listeners");

@@ -18,7 +18,7 @@ struct server;
 struct server_config {
     const struct listener_config *listen;
     size_t n_listen;
-    struct host_list hosts;
+    struct site site;
     unsigned max_connections;
     /*
      * Seconds from the connection, or from the reply before, until all of a request is there; and for which a reply may
@@ -41,7 +41,8 @@ unsigned server_connections(const struct server *server);
 
 /*
  * Replies: type is the Content-Type; body is emptied. With a status from 400 on the connection ends. The fields for all
- * replies (no sniffing, no caching, no framing, nothing loaded from elsewhere) are added.
+ * replies (no sniffing, no caching, no framing, nothing loaded from elsewhere) are added where the request has none
+ * yet.
  */
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
                   struct evbuffer *body);
@@ -50,6 +51,9 @@ void server_reply(struct evhttp_request *request, int status, const char *phrase
 bool server_stream(struct evhttp_request *request, const char *type);
 /* Bytes of it that were not sent yet; SIZE_MAX when the connection is gone. */
 size_t server_unsent(struct evhttp_request *request);
+/* Who is at the other end, as text: "uid 1000", or an address; "?" where it is gone. False: over TCP. */
+#define PEER_TEXT_MAX 64
+bool server_is_unix(struct evhttp_request *request, char peer[PEER_TEXT_MAX]);
 /* Ends its connection: what was not sent is not sent any more. */
 void server_drop(struct evhttp_request *request);
 

@@ -17,7 +17,7 @@ struct store {
     struct directory *directory; /* NULL: nobody has asked for it yet, or it could not be opened */
     struct journal *journal;     /* the same */
     uint64_t refreshed_ns;       /* boot clock */
-    pthread_mutex_t refreshing;
+    struct files_shared shared;
 };
 
 /* One version of the configuration. */
@@ -66,7 +66,7 @@ static void store_leave(struct store *store)
         directory_close(store->directory);
     free(store->directory_path);
     free(store->journal_path);
-    (void)pthread_mutex_destroy(&store->refreshing);
+    (void)pthread_mutex_destroy(&store->shared.refreshing);
     free(store);
 }
 
@@ -87,7 +87,7 @@ static struct store *store_of(const struct config *c, struct store *before)
     }
     if ((store = calloc(1, sizeof *store)) == NULL)
         return NULL;
-    (void)pthread_mutex_init(&store->refreshing, NULL);
+    (void)pthread_mutex_init(&store->shared.refreshing, NULL);
     store->users = 1;
     store->directory_path = strdup(c->directory);
     store->journal_path = strdup(c->journal != NULL ? c->journal : "");
@@ -199,13 +199,13 @@ static void refresh_directory(struct store *store)
     uint64_t now_ns = clock_boot_ns();
     struct error e;
 
-    if (pthread_mutex_trylock(&store->refreshing) != 0)
+    if (pthread_mutex_trylock(&store->shared.refreshing) != 0)
         return; /* another thread does, and the generation before is good meanwhile */
     if (now_ns - store->refreshed_ns >= REFRESH_NS) {
         store->refreshed_ns = now_ns;
         (void)directory_refresh(store->directory, &e); /* what is wrong is seen by comparing with the services */
     }
-    (void)pthread_mutex_unlock(&store->refreshing);
+    (void)pthread_mutex_unlock(&store->shared.refreshing);
 }
 
 static void fill_set(struct shelf *shelf, struct set *set)
@@ -215,7 +215,7 @@ static void fill_set(struct shelf *shelf, struct set *set)
 
     f->config_path = shelf->config_path;
     f->config = set->estate->config;
-    f->refreshing = &set->estate->store->refreshing;
+    f->shared = &set->estate->store->shared;
     (void)pthread_mutex_lock(&shelf->lock);
     f->directory = set->estate->store->directory;
     f->journal = set->estate->store->journal;

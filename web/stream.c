@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/print/print.h"
+#include "core/report/text.h"
 #include "web/api.h"
 #include "web/rows.h"
 
@@ -56,12 +57,14 @@ struct stream {
     size_t n;
     char piece[PIECE_BYTES];
     char target[TARGET_MAX + 1];
+    char scope[SCOPE_MAX + 1];
     int status;
     struct error e;
     /* of both, under the lock */
     pthread_mutex_t lock;
     pthread_cond_t taken;
     struct evbuffer *ready; /* one piece at most; empty: none */
+    size_t n_notes;         /* remarks that were made before the last piece */
     bool gone;              /* nobody takes any more */
 };
 
@@ -88,6 +91,7 @@ static bool hand_over(struct stream *s)
     (void)pthread_mutex_lock(&s->lock);
     while (!s->gone && evbuffer_get_length(s->ready) > 0)
         (void)pthread_cond_wait(&s->taken, &s->lock);
+    s->n_notes = s->rows->n_notes;
     if (clock_boot_ns() > s->end_ns || (!s->gone && evbuffer_add(s->ready, s->piece, s->n) != 0))
         s->gone = true;
     goes_on = !s->gone;
@@ -134,21 +138,26 @@ static int make_rows(struct stream *s, FILE *to)
 {
     struct web *web = s->owner->web;
     static const struct terminal none = {.columns = 0};
-    struct page page = {.asked = s->asked, .shelf = web->shelf, .live = web->live};
+    struct page page = {.asked = s->asked, .scope = slice_of(s->scope), .shelf = web->shelf, .live = web->live};
     struct printer *printer = print_begin(to, formats[s->format].printer, &none, "postern-web", NULL);
 
     if (printer == NULL)
         return PAGE_NO_FILE;
     if ((page.files = shelf_take(web->shelf, &page.e)) != NULL) {
-        rows_begin(s->rows, printer, 0, UINT64_MAX / 2);
+        rows_begin(s->rows, printer, 0, UINT64_MAX / 2, s->route->reach == REACH_ANY ? SLICE(SCOPE_ALL) : page.scope);
         page.out = &s->rows->printer;
         page.script = s->format == FORMAT_SCRIPT;
         page.window.most = PAGE_STREAM_ROWS;
         s->status = s->route->make(&page);
+        if (s->status == PAGE_OK)
+            s->status = rows_judge(s->rows, &page);
         shelf_put(web->shelf, page.files);
     }
-    (void)print_end(printer);
     s->e = page.e;
+    if (print_end(printer) != 0 && s->status == PAGE_OK) {
+        (void)error_set(&s->e, "out of memory");
+        s->status = PAGE_NO_FILE;
+    }
     return s->status;
 }
 
@@ -211,6 +220,21 @@ static void forget_close(struct stream *s)
         evhttp_connection_set_closecb(connection, NULL, NULL);
 }
 
+/* What to know when reading the rows has no place among them. */
+static void add_notes(struct stream *s)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(s->request);
+    char text[4 * TEXT_SHOWN_MAX + 8];
+    size_t n;
+
+    (void)pthread_mutex_lock(&s->lock);
+    n = s->done ? s->rows->n_notes : s->n_notes;
+    (void)pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < n; i++)
+        (void)evhttp_add_header(headers, "Postern-Note",
+                                text_plain(text, sizeof text, slice_of(s->rows->notes[i].text)));
+}
+
 /* The file's name is ours: that of the report, of letters and hyphens, or of the path. */
 static void begin_reply(struct stream *s)
 {
@@ -220,6 +244,7 @@ static void begin_reply(struct stream *s)
 
     buf_addf(&b, "attachment; filename=\"postern-%.*s.%s\"", SLICE_ARG(name), formats[s->format].ending);
     (void)evhttp_add_header(evhttp_request_get_output_headers(s->request), "Content-Disposition", text);
+    add_notes(s);
     s->begun = true;
     if (evhttp_request_get_command(s->request) == EVHTTP_REQ_HEAD)
         forget_close(s);
@@ -326,10 +351,11 @@ static void on_done(struct job *job)
     go_on(s);
 }
 
-static struct stream *stream_new(struct streams *streams, const struct route *route, struct evhttp_request *request)
+static struct stream *stream_new(struct streams *streams, const struct route *route, struct slice scope,
+                                 struct evhttp_request *request)
 {
     struct stream *s = calloc(1, sizeof *s);
-    struct buf target;
+    struct buf target, whose;
 
     if (s == NULL)
         return NULL;
@@ -348,6 +374,8 @@ static struct stream *stream_new(struct streams *streams, const struct route *ro
     s->wake = s->wake_fd >= 0 ? event_new(streams->base, s->wake_fd, EV_READ | EV_PERSIST, on_wake, s) : NULL;
     target = buf_over(s->target, sizeof s->target);
     buf_add(&target, slice_of(evhttp_request_get_uri(request)));
+    whose = BUF_OVER(s->scope);
+    buf_add(&whose, scope);
     if (s->asked != NULL && s->rows != NULL && s->ready != NULL && s->wake != NULL && event_add(s->wake, NULL) == 0 &&
         pool_add(streams->pool, &s->job) == 0)
         return s;
@@ -355,9 +383,10 @@ static struct stream *stream_new(struct streams *streams, const struct route *ro
     return NULL;
 }
 
-void stream_serve(struct streams *streams, const struct route *route, struct evhttp_request *request)
+void stream_serve(struct streams *streams, const struct route *route, struct slice scope,
+                  struct evhttp_request *request)
 {
-    struct stream *s = stream_new(streams, route, request);
+    struct stream *s = stream_new(streams, route, scope, request);
 
     if (s == NULL) {
         (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "10");

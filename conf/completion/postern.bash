@@ -4,7 +4,7 @@ _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
     local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics learn check audit
-        check-postfix setup-postfix test-message allow deny forget alert reload help"
+        check-postfix setup-postfix test-message allow deny forget alert act web-user reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -31,7 +31,7 @@ _postern()
     block) COMPREPLY=($(compgen -W "--for --reason --force --help user login client network connector" -- "$cur")) ;;
     unblock)
         # What can be unblocked is what is blocked.
-        COMPREPLY=($(compgen -W "--accept --help user login client network connector
+        COMPREPLY=($(compgen -W "--accept --at-most --help user login client network connector
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
@@ -41,6 +41,7 @@ _postern()
         COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
+    act) COMPREPLY=($(compgen -W "--user --help" -- "$cur")) ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
@@ -59,6 +60,14 @@ _postern()
     status) COMPREPLY=($(compgen -W "--check --cluster --json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
+    web-user)
+        case $prev in
+        --role) COMPREPLY=($(compgen -W "metrics viewer reader operator admin" -- "$cur")) ;;
+        --expires) COMPREPLY=($(compgen -W "30d 90d 365d never" -- "$cur")) ;;
+        remove) COMPREPLY=($(compgen -W "$(postern web-user list --csv 2>/dev/null | sed -n '2,$s/,.*//p')" -- "$cur")) ;;
+        *) COMPREPLY=($(compgen -W "add token remove list --role --tenants --expires --csv --json --help" -- "$cur")) ;;
+        esac
+        ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
     allow | deny) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;
     forget) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;

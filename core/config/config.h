@@ -7,6 +7,7 @@
 #ifndef POSTERN_CONFIG_H
 #define POSTERN_CONFIG_H
 
+#include "core/access/role.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/units.h"
@@ -376,11 +377,31 @@ struct sasl_config {
     unsigned max_connections;
 };
 
+/* What the members of a group may do, by the proxy's word. */
+struct web_role_config {
+    const char *group;
+    enum role role;
+    const char *tenants; /* a scope (core/access/role.h) */
+};
+
+/* A web server before postern-web, which knows who asks. */
+struct web_proxy_config {
+    const char *secret_file; /* NULL: there is none */
+    const char *user_field, *groups_field;
+    struct web_role_config *roles; /* of those of somebody's groups, the first one counts */
+    size_t n_roles;
+};
+
 struct web_config {
-    struct listener_config *listen; /* UNIX sockets; none: the program is not used */
+    struct listener_config *listen; /* UNIX sockets, and TCP on loopback; none: the program is not used */
     size_t n_listen;
     struct slice *hosts; /* names by which it is called besides those of loopback; each is terminated */
     size_t n_hosts;
+    const char *users; /* the file of accounts (core/access/accounts.h) */
+    struct web_proxy_config proxy;
+    unsigned actions; /* a set of bits 1 << enum act_verb */
+    unsigned actions_an_hour;
+    const char *action_log;
 };
 
 /* Where messages are charged. */

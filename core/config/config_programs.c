@@ -1,5 +1,6 @@
 #include "core/config/config_table.h"
 
+#include "core/access/act.h"
 #include "core/base/quote.h"
 #include "core/mail/reply_text.h"
 
@@ -364,7 +365,7 @@ const struct section sasl_section = {ROWS(sasl_rows), .check = check_sasl};
 
 /* ---- web ---- */
 
-#define WEB_FORM "unix:/path, or fd:NUMBER for a UNIX socket that was passed in"
+#define WEB_FORM "unix:/path, inet:127.0.0.1:PORT, inet6:[::1]:PORT or fd:NUMBER for a socket that was passed in"
 #define HOSTS_MAX 64
 #define HOST_NAME_MAX_BYTES 255
 
@@ -378,7 +379,6 @@ static const struct setting web_listener_rows[] = {
 };
 static const struct section web_listener_section = {ROWS(web_listener_rows), .check = check_listener};
 
-/* Who may connect may read: that is what the permissions of a UNIX socket are for. */
 static int read_web_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     const struct config *c = r->config;
@@ -389,8 +389,10 @@ static int read_web_listeners(struct reader *r, const config_setting_t *s, const
     if (read_listeners(r, s, row, &web->listen, &web->n_listen) != 0)
         return -1;
     for (size_t i = 0; i < web->n_listen; i++)
-        if (web->listen[i].host != NULL)
-            return setting_error(r, s, "%s: whoever can connect may read, so TCP is not for here; expected " WEB_FORM,
+        if (!listener_is_local(&web->listen[i]))
+            return setting_error(r, s,
+                                 "%s: there is no TLS here, so others would read along; expected " WEB_FORM
+                                 ", and a web server before it",
                                  web->listen[i].address);
     return check_taken(r, s, web->listen, web->n_listen, "policyd.listen", c->policyd.listen, c->policyd.n_listen) ||
                    check_taken(r, s, web->listen, web->n_listen, "milter.listen", c->milter.listen,
@@ -421,10 +423,42 @@ static int read_hosts(struct reader *r, const config_setting_t *s, const struct 
     return setting_slices(r, s, row, HOSTS_MAX, one_host, &web->hosts, &web->n_hosts);
 }
 
+/* What an operator can take back is switched on unless the list says otherwise. */
+static int read_actions(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct web_config *web = at;
+    enum act_verb verb;
+    unsigned n;
+
+    if (s == NULL) {
+        web->actions = 1u << ACT_BLOCK | 1u << ACT_UNBLOCK | 1u << ACT_HOLD | 1u << ACT_RELEASE | 1u << ACT_DENY;
+        return 0;
+    }
+    if (setting_texts(r, s, ACT_VERBS, &n) != 0)
+        return -1;
+    for (unsigned i = 0; i < n; i++) {
+        const config_setting_t *element = setting_texts_element(s, i);
+        struct slice word;
+
+        if (setting_text(r, element, row, &word) != 0)
+            return -1;
+        if (act_verb_find(word, &verb, r->e) != 0)
+            return setting_error_around(r, element);
+        web->actions |= 1u << verb;
+    }
+    return 0;
+}
+
 static const struct setting web_rows[] = {
     {"listen", SETTING_OWN, .read = read_web_listeners, .section = &web_listener_section,
      .standard = "unix:/run/postern-web/web.sock", .allowed = WEB_FORM},
     {"hosts", SETTING_OWN, .read = read_hosts, .allowed = "a list of names"},
+    {"users", SETTING_PATH, AT(struct web_config, users), .standard = "web-users"},
+    {"proxy", SETTING_SECTION, AT(struct web_config, proxy), .section = &web_proxy_section},
+    {"actions", SETTING_OWN, .read = read_actions, .allowed = "a list of " ACT_WORDS},
+    {"actions_an_hour", SETTING_NUMBER, AT(struct web_config, actions_an_hour), .standard = "60", .least = 1,
+     .most = ACTS_AN_HOUR_MAX},
+    {"action_log", SETTING_PATH, AT(struct web_config, action_log), .standard = "/var/log/postern/actions.log"},
 };
 const struct section web_section = {ROWS(web_rows)};
 

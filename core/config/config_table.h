@@ -183,6 +183,7 @@ extern const struct section cluster_section;                  /* config_cluster.
 extern const struct section mirror_section;                   /* config_mirror.c */
 /* config_programs.c */
 extern const struct section policyd_section, milter_section, sasl_section, web_section;
+extern const struct section web_proxy_section; /* config_web.c */
 extern const struct choice mode_choices[], tls_minimums[];
 extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */
 setting_read read_exchange;                         /* config_exchange.c */

@@ -199,6 +199,8 @@ int blocks_report(const struct decide_context *c, struct report_files *f, struct
         out->end(out);
     else if (n == 0)
         printer_text(out, "nobody is blocked");
+    if (journal && journal_has_others(f->journal))
+        printer_remark(out, REMARK_NOTE, "messages, clients, senders and recipients are those that this relay saw");
     free(list);
     return 0;
 }

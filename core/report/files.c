@@ -228,11 +228,11 @@ static void renew_view(struct report_files *f)
 
     if (f->directory == NULL)
         return;
-    if (f->refreshing != NULL)
-        (void)pthread_mutex_lock(f->refreshing);
+    if (f->shared != NULL)
+        (void)pthread_mutex_lock(&f->shared->refreshing);
     (void)directory_refresh(f->directory, &e);
-    if (f->refreshing != NULL)
-        (void)pthread_mutex_unlock(f->refreshing);
+    if (f->shared != NULL)
+        (void)pthread_mutex_unlock(&f->shared->refreshing);
     if (directory_generation(f->directory) == own_generation(f))
         return;
     if (f->view != NULL)
@@ -240,11 +240,30 @@ static void renew_view(struct report_files *f)
     f->view = directory_view_get(f->directory);
 }
 
+/* Has the difference lasted for longer than a switch takes? */
+static bool differs_for_long(struct report_files *f)
+{
+    uint64_t now_ns = clock_boot_ns(), since_ns;
+
+    if (find_other(f, &f->services_generation))
+        renew_view(f);
+    if (!find_other(f, &f->services_generation)) {
+        __atomic_store_n(&f->shared->differs_since_ns, 0, __ATOMIC_RELAXED);
+        return false;
+    }
+    since_ns = __atomic_load_n(&f->shared->differs_since_ns, __ATOMIC_RELAXED);
+    if (since_ns == 0)
+        __atomic_store_n(&f->shared->differs_since_ns, now_ns, __ATOMIC_RELAXED);
+    return since_ns != 0 && now_ns - since_ns >= AGREE_WITHIN_S * NS_PER_S;
+}
+
 bool files_agree(struct report_files *f)
 {
     const struct timespec pause = {.tv_nsec = AGREE_PAUSE_NS};
     uint64_t until = clock_boot_ns() + AGREE_WITHIN_S * NS_PER_S;
 
+    if (f->shared != NULL)
+        return !(f->other_generation = differs_for_long(f));
     while ((f->other_generation = find_other(f, &f->services_generation)) && clock_boot_ns() < until) {
         (void)nanosleep(&pause, NULL);
         renew_view(f);

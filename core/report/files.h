@@ -14,12 +14,18 @@
 
 #include <pthread.h>
 
+/* What threads share that use one directory. */
+struct files_shared {
+    pthread_mutex_t refreshing; /* held while the directory is refreshed */
+    uint64_t differs_since_ns;  /* atomic; boot clock: the services use another generation since then; 0: they don't */
+};
+
 struct report_files {
     const char *config_path;
     /* As root, become the owner of the directory before it or the journal is opened: see files_leave_root. For a
      * process that does nothing else. */
     bool leave_root;
-    pthread_mutex_t *refreshing; /* held while the directory is refreshed, which others use too; NULL: nobody does */
+    struct files_shared *shared; /* with other threads: the directory; NULL: with nobody */
     /* opened on demand, by the functions below */
     struct config *config;
     struct directory *directory;
@@ -63,8 +69,9 @@ struct decide_context files_context(const struct report_files *f);
 
 /*
  * Compares the generation that the services use with the one of the view, and fills other_generation and
- * services_generation. They may switch to a new generation later than we: it waits a few seconds for that. The
- * directory must have been looked for, and the state be open. True when they agree, or no service has published one.
+ * services_generation. They may switch to a new generation later than we: it waits a few seconds for that; where the
+ * directory is shared it doesn't wait, and they agree until the difference has lasted so long. The directory must have
+ * been looked for, and the state be open. True when they agree, or no service has published one.
  */
 bool files_agree(struct report_files *f);
 /* "the services use generation 4 of the directory; the folder ... has none": when they don't agree. */

@@ -294,10 +294,10 @@ static uint64_t count_of(const struct picture *p, enum action action, enum reaso
     return count;
 }
 
-static void show_totals(const struct picture *p, struct printer *out)
+static void show_totals(const struct picture *p, bool others, struct printer *out)
 {
     printer_gap(out);
-    printer_text(out, "Verdicts since the journal was begun:");
+    printer_text(out, "Verdicts%s since the journal was begun:", others ? " of this relay" : "");
     for (enum action a = ACTION_PASS; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++) {
             uint64_t count = count_of(p, a, (enum reason)r);
@@ -338,7 +338,7 @@ static void status_lines(struct picture *p, const struct report_files *f, struct
     show_notices(p, out);
     if (!p->has_journal)
         return;
-    show_totals(p, out);
+    show_totals(p, f->config != NULL && f->config->cluster.configured, out);
     show_top("Logins with the most messages, last hour", &p->logins, 0, out);
     show_top("Logins with the most refusals, last hour", &p->logins, 1, out);
     show_top("Clients with the most messages, last hour", &p->clients, 0, out);

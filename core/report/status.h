@@ -10,5 +10,7 @@
 void status_report(struct picture *p, const struct report_files *f, struct printer *printer);
 /* For programs, as members of an open object. */
 void status_members(struct picture *p, const struct report_files *f, struct printer *out);
+/* Those of them that name no login, no client and no address. */
+void status_counts(const struct picture *p, const struct report_files *f, struct printer *out);
 
 #endif

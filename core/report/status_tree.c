@@ -198,10 +198,8 @@ static void show_ranking(const char *name, struct ranking *t, int which, struct 
     out->end(out);
 }
 
-void status_members(struct picture *p, const struct report_files *f, struct printer *out)
+void status_counts(const struct picture *p, const struct report_files *f, struct printer *out)
 {
-    if (p->config_problem[0] != '\0')
-        out->value(out, "config_problem", value_word(p->config_problem));
     show_services(p, out);
     show_listeners(p, out);
     show_directory(p, f, out);
@@ -210,6 +208,13 @@ void status_members(struct picture *p, const struct report_files *f, struct prin
     show_notices(p, out);
     show_verdicts(p, out);
     out->value(out, "journal_dropped", value_number(p->dropped));
+}
+
+void status_members(struct picture *p, const struct report_files *f, struct printer *out)
+{
+    if (p->config_problem[0] != '\0')
+        out->value(out, "config_problem", value_word(p->config_problem));
+    status_counts(p, f, out);
     show_ranking("top_logins", &p->logins, 0, out);
     show_ranking("top_refused_logins", &p->logins, 1, out);
     show_ranking("top_clients", &p->clients, 0, out);

@@ -14,7 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {"localhost", "[::1]"};
-static const struct host_list hosts = {names, 2};
+static const struct site site = {
+    .names = names, .n = 2, .user_field = "X-Postern-User", .groups_field = "X-Postern-Groups"};
 
 /* In a buffer of one piece, which the caller frees. */
 static struct slice pass(struct slice bytes, size_t piece, struct evbuffer *out)
@@ -23,7 +24,7 @@ static struct slice pass(struct slice bytes, size_t piece, struct evbuffer *out)
     size_t n;
 
     assert(guard != NULL);
-    guard->hosts = &hosts;
+    guard->site = &site;
     for (; bytes.n > 0; bytes = (struct slice){bytes.p + n, bytes.n - n}) {
         /* A copy, so that reading beyond its end is seen. */
         char *copy = malloc(n = bytes.n < piece ? bytes.n : piece);
@@ -59,7 +60,7 @@ static void check_passed(struct slice rest)
         size_t n = request_head_length(rest, 0), body;
 
         assert(n > 0);
-        if (request_head_read((struct slice){rest.p, n}, &hosts, &head) != REFUSAL_NONE) {
+        if (request_head_read((struct slice){rest.p, n}, &site, &head) != REFUSAL_NONE) {
             check_refused(rest);
             return;
         }

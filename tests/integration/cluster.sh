@@ -110,5 +110,6 @@ run cluster-d "$build/postern-cluster" -c "$T/d/postern.conf"
 becomes 'a relay with another key is not let in, and says why' "grep 'not shared' $T/cluster-d.log" '*another cluster key*'
 is 'once' "$(grep -c 'not shared' "$T/cluster-d.log")" 1
 
+is 'its help names its commands' "$("$build/postern-cluster" -h | grep -c '^  \(init\|join\|status\) ')" 3
 is 'nothing was wrong in their memory' "$(grep -l 'ERROR: \|runtime error' "$T"/*.log)" ''
 exit $status

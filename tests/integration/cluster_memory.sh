@@ -55,9 +55,11 @@ becomes 'and so is that it does' "grep -c 'Redis has thrown away [1-9]' $T/clust
 is 'no relay loses a block by that' "$(blocks a $blocked) $(blocks b $blocked)" '1 1'
 login
 becomes 'counters are shared all the same' "ask steal $who 1 $T/a/policyd.sock >/dev/null; ask once $who $T/b/policyd.sock" '4*'
-redis CONFIG SET maxmemory-policy noeviction >>"$T/cli.log"
-redis CONFIG SET maxmemory 0 >>"$T/cli.log"
-redis DEL "$(redis --scan --pattern 'postern:*:blocks')" >>"$T/cli.log"
+{
+    redis CONFIG SET maxmemory-policy noeviction
+    redis CONFIG SET maxmemory 0
+    redis DEL "$(redis --scan --pattern 'postern:*:blocks')"
+} >>"$T/cli.log"
 becomes 'blocks that Redis has lost are told again' "redis HLEN \"\$(redis --scan --pattern 'postern:*:blocks')\"" '[1-9]*'
 relay c
 "$build/postern-cluster" join -c "$T/c/postern.conf" >>"$T/cli.log" 2>&1

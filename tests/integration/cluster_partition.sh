@@ -43,9 +43,11 @@ login
 here=$who
 login
 there=$who
-postern a block user $here --for 3h >>"$T/cli.log"
-postern c block user $there --for 3h >>"$T/cli.log"
-postern c unblock user $lifted >>"$T/cli.log"
+{
+    postern a block user $here --for 3h
+    postern c block user $there --for 3h
+    postern c unblock user $lifted
+} >>"$T/cli.log"
 is 'each part has its own blocks' "$(everywhere $here)$(everywhere $there)$(everywhere $lifted)" '1 1 0 0 0 1 1 1 0 '
 login
 both=$who

@@ -22,12 +22,12 @@ chmod 600 "$T/password" "$T/sentinel-password"
 redis1=$(relay_free_port) redis2=$(relay_free_port)
 sentinel1=$(relay_free_port) sentinel2=$(relay_free_port) sentinel3=$(relay_free_port)
 redis_at() { "$REDIS_CLI" -p "$1" --user admin --pass x --no-auth-warning "${@:2}"; }
-# server N [OPTION...]
+# server N [OPTION...]: also at ::1, which may be what "localhost" is
 server()
 {
     local port=redis$1
     mkdir -p "$T/redis-$1"
-    run "redis-$1" "$REDIS_SERVER" --bind 127.0.0.1 --port "${!port}" --dir "$T/redis-$1" --save '' --aclfile "$T/redis.acl" --masteruser admin \
+    run "redis-$1" "$REDIS_SERVER" --bind 127.0.0.1 -::1 --port "${!port}" --dir "$T/redis-$1" --save '' --aclfile "$T/redis.acl" --masteruser admin \
         --masterauth x --repl-diskless-sync-delay 0 "${@:2}"
     relay_wait redis_at "${!port}" PING
 }

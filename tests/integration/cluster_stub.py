@@ -51,8 +51,6 @@ def reply(words):
         return b"*2\r\n" + bulk(host.encode()) + bulk(port.encode())
     if command in (b"SCAN", b"HSCAN"):
         return b"*2\r\n$1\r\n0\r\n*0\r\n"
-    if command == b"CLUSTER":
-        return b"-ERR This instance has cluster support disabled\r\n"
     if command == b"SUBSCRIBE":
         return b"*3\r\n$9\r\nsubscribe\r\n" + bulk(words[1]) + b":1\r\n"
     if command == b"PING":

@@ -113,6 +113,10 @@ becomes 'when it runs again they are told of' "postern a report unused 2>&1 | gr
 # ---- what else asks who sent ----
 becomes 'status names whose usage is missing' "postern a status --cluster" '*Reports on usage are incomplete: relay b told its usage last*'
 is 'decisions are said to be this relay'"'"'s' "$(postern a log --user "$two")" '*other relays have their own*'
+postern a block user "$two" >>"$T/cli.log"
+is 'so is what is known of a block' "$(postern a blocks)" '*are those that this relay saw*'
+is 'and are verdicts' "$(postern a status)" '*Verdicts of this relay since*'
+postern a unblock user "$two" >>"$T/cli.log"
 sed "s/\(\"${two%%@*}@.*\)\"False\"/\1\"True\"/" "$T/cas.csv" >"$T/closed.csv"
 is 'an import names whom it shuts out, wherever they sent, and whose usage is not known' "$("$build/postern-mirror" import -c "$T/a/postern.conf" --tenant contoso "$T/closed.csv" "$T/transport.json" 2>&1)" "*1 of them sent in the last 30 days: $two*(but relay b told its usage last*"
 

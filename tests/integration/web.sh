@@ -28,8 +28,9 @@ start()
     declare -g "$1=$!"
     relay_wait relay_listens_at "$T/run/$1.sock"
 }
+token=$("$build/postern" -c "$T/postern.conf" web-user token test --role admin --expires 1d 2>/dev/null)
 # ask PATH [OPTION...]: status and Content-Type, then the body.
-ask() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }
+ask() { local path=$1; shift; curl -sS --max-time 100 -H "Authorization: Bearer $token" --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }
 code() { ask "$@" | tail -n 1 | cut -d ' ' -f 1; }
 # raw BYTES: the first line of what comes back.
 raw() { printf %b "$1" | timeout 100 python3 -c '
@@ -55,6 +56,22 @@ start policyd || { cat "$T/policyd.log"; exit 1; }
 becomes 'with both it is ready' 'ask /readyz' '{"ready":true}*200 application/json'
 is 'the policy server says that it runs, though processes are not looked at' "$(ask /metrics | grep '^postern_up')" 'postern_up{program="postern-policyd"} 1'
 becomes 'and metrics have the directory' 'ask /metrics | grep -c "^postern_directory_mailboxes{tenant=\"contoso\"} 1$"' 1
+
+# The pages for people. fields PATH [OPTION...]: the header's fields, without CR.
+fields() { local path=$1; shift; curl -sS -D - -o /dev/null --max-time 100 --unix-socket "$T/run/web.sock" "$@" "http://localhost$path" 2>&1 | tr -d '\r'; }
+shell=$(curl -sS --compressed --unix-socket "$T/run/web.sock" http://localhost/)
+assets=$(printf '%s' "$shell" | grep -o '/assets/[0-9a-f]*/[a-z.]*')
+is 'the shell has a script and a style sheet, and nothing inline' "$(printf '%s' "$shell" | grep -c '<style\|style=\|<script>\|onload=\|https*://fonts') $(echo "$assets" | wc -l)" '0 2'
+is 'it is the same for each page' "$(for path in /blocks /mailboxes '/mailbox?name=x' /explain /reports /reports/used /audit /system; do fields "$path" | grep -i '^etag'; done | sort -u | wc -l)" 1
+is 'its policy lets nothing in from elsewhere' "$(fields / | grep -i '^content-security-policy')" "*default-src 'none'*script-src 'self'*require-trusted-types-for 'script'*trusted-types 'none'*"
+for path in $assets; do
+    tag=$(fields "$path" | sed -n 's/^ETag: //p')
+    is "it stays in the browser: $path" "$(fields "$path" | grep -i '^cache-control')" '*immutable*'
+    is "and is not sent again: $path" "$(fields "$path" -H "If-None-Match: $tag" | head -n 1)" '*304*'
+done
+is 'a page that has changed is sent' "$(fields / -H 'If-None-Match: "x"' | head -n 1)" '*200*'
+is 'all of it is less than 110 KB' "$(for path in / $assets; do fields "$path" | sed -n 's/^Content-Length: //p'; done | awk '{ n += $1 } END { print (n > 50000 && n < 110000) }')" 1
+is 'there is no other asset' "$(code /assets/0/app.js) $(code /assets/) $(code /reports/) $(code /mailbox/x)" '404 404 404 404'
 
 # What can't be seen by the one or differs by the second is left out.
 without() { grep -v '^postern_up{\|^postern_counters_live\|^$\|^200 ' || true; }

@@ -31,9 +31,11 @@ start_web()
     web=$!
     relay_wait relay_listens_at "$W/web.sock"
 }
+token=$(p web-user token test --role reader --expires 1d 2>/dev/null) && chgrp nogroup "$T/web-users"
+authorization="Authorization: Bearer $token"
 start_web || exit 1
 # get PATH [OPTION...]: the body; code PATH: the status.
-get() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
+get() { local path=$1; shift; curl -sS -H "$authorization" --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
 code() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }
 data() { get "/api/v1/$1" | json "$2"; }
 
@@ -86,7 +88,7 @@ is 'a login without a mailbox is not known' "$(data mailboxes/nobody@contoso.exa
 is 'connectors have what they may' "$(data connectors '.data[0] | "\(.name) \(.networks[0]) \(.verdict.reason)"')" 'printers 127.20.0.0/16 connector'
 
 # ---- blocks, as they come and go ----
-(timeout 300 curl -sSN --unix-socket "$W/web.sock" http://localhost/events >"$T/events" 2>&1) &
+(timeout 300 curl -sSN -H "$authorization" --unix-socket "$W/web.sock" http://localhost/events >"$T/events" 2>&1) &
 events=$!
 becomes 'events begin at once' 'head -n 1 "$T/events"' 'retry: 5000'
 p block $B --for 1h --reason 'stolen <b>password</b>' >/dev/null
@@ -104,12 +106,12 @@ is 'by reason' "$(data rates '.data.reasons["mailbox-disabled"] | add > 0')" tru
 is 'the overview has all of it' "$(data overview '.data | "\(.monitor) \(.monitored[0].name) \(.rates.step_s) \(.status.top_logins | length > 0) \(.status.top_limits | type)"')" "false watched 5 true array"
 
 # Sixty-four look on, and no more; when they leave, others may.
-python3 - "$W/web.sock" >"$T/crowd" 2>&1 <<'END'
+python3 - "$W/web.sock" "$authorization" >"$T/crowd" 2>&1 <<'END'
 import socket, sys, time
 def look():
     s = socket.socket(socket.AF_UNIX)
     s.connect(sys.argv[1])
-    s.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    s.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % sys.argv[2].encode())
     return s, s.recv(4096).split(b" ")[1].decode()
 crowd = [look() for _ in range(63)]
 print({status for _, status in crowd}, look()[1])
@@ -142,12 +144,12 @@ becomes 'the nastiest logins are in the log' 'data "log?rows=1000&client=203.0.1
 for path in overview status blocks rates log?rows=1000 reports/refused?rows=1000 'reports/used' reports/habits audit config connectors changes; do
     is "it is JSON, in printable ASCII, with them: $path" "$(get "/api/v1/$path" >"$T/body"; jq -e .data <"$T/body" >/dev/null && LC_ALL=C grep -c '[^ -~]' <"$T/body")" 0
 done
-is 'each can be asked for, and none breaks anything' "$(python3 - "$W/web.sock" tests/data/hostile_logins <<'END'
+is 'each can be asked for, and none breaks anything' "$(python3 - "$W/web.sock" tests/data/hostile_logins "$authorization" <<'END'
 import json, socket, sys, urllib.parse
 def get(path):
     s = socket.socket(socket.AF_UNIX)
     s.connect(sys.argv[1])
-    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{sys.argv[3]}\r\nConnection: close\r\n\r\n".encode())
     got = b""
     while part := s.recv(65536):
         got += part
@@ -179,16 +181,17 @@ print(sum(cell[:1] in ("=", "+", "-", "@", "\t", "\r") and cell != "-" for row i
 is 'as JSON' "$(get '/api/v1/log?format=json' | jq -r 'length > 400')" true
 is 'as a script' "$(get '/api/v1/reports/enabled?format=powershell' | grep -c "^Set-CASMailbox -Identity 'anna@contoso.example'")" 1
 is 'for a file with a name of ours' "$(get '/api/v1/reports/used?format=csv' -D - -o /dev/null | grep -i '^content-disposition' | tr -d '\r')" 'Content-Disposition: attachment; filename="postern-used.csv"'
+is 'with notes beside it' "$(get '/api/v1/reports/unused?format=csv' -D - -o /dev/null | grep -ci '^postern-note: .')" '[1-9]*'
 is 'what is no format is told' "$(code '/api/v1/reports/used?format=pdf') $(code '/api/v1/reports/refused?format=powershell') $(code '/api/v1/reports/none?format=csv') $(code '/api/v1/reports/used?format=csv&x=y')" '400 400 404 400'
 is 'HEAD of it has no body' "$(get '/api/v1/reports/used?format=csv' -I | tail -n +2 | grep -c mailbox)" 0
 
 # Who leaves in the middle holds nobody up.
-python3 - "$W/web.sock" <<'END'
+python3 - "$W/web.sock" "$authorization" <<'END'
 import socket, sys
 for path in ["/api/v1/log?format=json", "/api/v1/reports/refused?format=csv", "/api/v1/log?rows=1000", "/events"] * 8:
     s = socket.socket(socket.AF_UNIX)
     s.connect(sys.argv[1])
-    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{sys.argv[2]}\r\n\r\n".encode())
     if path != "/events":
         s.recv(64)
     s.close()
@@ -218,8 +221,16 @@ becomes 'a new generation, too' "data mailboxes/$A .data.setting" disabled
 is 'and the run that did it' "$(data runs '.data[0] | "\(.tenant) \(.how) \(.changes > 0)"')" 'contoso import true'
 becomes 'with what changed' 'data changes ".data | map(select(.setting == \"smtp-auth\" or .setting == \"SmtpClientAuthenticationDisabled\")) | length > 0"' true
 
+# The services go on with what they have; who starts now finds nothing.
 kill "$web"; wait "$web"
 is 'it ends well' $? 0
+mv "$T/lib/directory/current" "$T/lib/current"
+start_web
+becomes 'that the services use another generation is told, once that lasts' 'data status "\"\(.data.directory.state) \(.data.directory.in_use)\""' 'none false'
+is 'and in notes' "$(data blocks '.notes[0]')" '*the services use generation 2 of the directory*'
+mv "$T/lib/current" "$T/lib/directory/current"
+becomes 'when it is there again, they agree' 'data status .data.directory.in_use' true
+kill "$web"; wait "$web"
 web=
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit $status

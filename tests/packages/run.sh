@@ -160,7 +160,7 @@ accounts()
 services_run()
 {
     local link unit pid
-    for link in "$root"/etc/systemd/system/multi-user.target.wants/postern*; do
+    for link in "$root"/etc/systemd/system/multi-user.target.wants/postern*.service; do
         unit=$(basename "$link")
         pid=$(running systemctl show -P MainPID "$unit")
         running systemctl status --no-pager "$unit"
@@ -218,9 +218,22 @@ web_can_change_nothing()
     running setpriv --reuid=postern-web --regid=postern-web --groups="$(running id -G postern-web | tr ' ' ,)" \
         test ! -w /var/lib/postern/state/state
 }
+# What it is asked for: its own folder, whose requests the helper removes.
+web_can_ask()
+{
+    running systemctl is-enabled postern-act.path && running systemctl is-active postern-act.path &&
+        folder /var/lib/postern/spool/web postern-web:postern-web 750 && folder /var/log/postern root:postern 2750 || return 1
+    running setpriv --reuid=postern-web --regid=postern-web --clear-groups sh -c 'echo x >/var/lib/postern/spool/web/1-a.json'
+    for _ in $(seq 300); do
+        running test -e /var/lib/postern/spool/web/1-a.json || return 0
+        sleep 0.2
+    done
+    running systemctl status --no-pager postern-act.service
+    return 1
+}
 web_is_for_its_group()
 {
-    folder /run/postern-web/web.sock root:postern-web 660 &&
+    folder /run/postern-web/web.sock root:postern-web 660 && folder /etc/postern/web-users root:postern-web 640 &&
         ! running setpriv --reuid=nobody --regid=nogroup --clear-groups perl /usr/local/lib/web.pl /healthz
 }
 
@@ -234,7 +247,8 @@ set_up()
     echo '# by hand' >"$root/etc/postern/allow"
     printf 'anna@contoso.example\ncleo@contoso.example\n' >"$root/root/mailboxes.txt"
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
-    running postern-mirror import --tenant contoso /root/mailboxes.txt &&
+    running sh -c 'umask 077; postern web-user token packages --role metrics --expires never >/root/web-token' &&
+        running postern-mirror import --tenant contoso /root/mailboxes.txt &&
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
@@ -330,6 +344,7 @@ check 'the policy server has nothing against a first message' answers 'action=DU
 check 'the web program answers on its socket, as all are there' web_ready
 check 'and reads state, directory and journal' web_sees_all
 check 'but can change none of them' web_can_change_nothing
+check 'the helper takes what it asks for' web_can_ask
 check 'it answers root and its group, and nobody else' web_is_for_its_group
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3

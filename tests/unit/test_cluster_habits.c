@@ -245,11 +245,34 @@ static void what_is_counted_within_a_minute_is_one_amount_but_not_across_a_lift(
     habit_list_free(l);
 }
 
+static void what_is_untold_of_a_login_is_known(void **state)
+{
+    struct habit_list *l = habit_list_new();
+    struct habit_word word;
+
+    (void)state;
+    assert_non_null(l);
+    assert_false(habit_list_has(l, ANNA));
+    take(l, OUTBOX_HABIT, ANNA + HABIT_LIST_MAX, 0); /* in the same chain */
+    take(l, OUTBOX_HABIT, ANNA, 0);
+    assert_true(habit_list_has(l, ANNA));
+    assert_true(habit_list_begin_round(l));
+    take(l, OUTBOX_HABIT, ANNA + 1, 0);
+    assert_true(habit_list_next(l, &word));
+    assert_false(habit_list_has(l, ANNA + HABIT_LIST_MAX));
+    assert_true(habit_list_has(l, ANNA) && habit_list_has(l, ANNA + 1));
+    assert_true(habit_list_next(l, &word));
+    assert_false(habit_list_has(l, ANNA));
+    take(l, OUTBOX_HABIT, ANNA, 0);
+    assert_true(habit_list_has(l, ANNA));
+    habit_list_free(l);
+}
+
 static void words_are_read_as_they_were_written_and_nothing_else_is(void **state)
 {
     static unsigned char text[HABIT_TEXT_MAX];
     struct habit_known known = {.at_ns = START};
-    struct habit_kept kept = {.at_ms = 5, .upto_ms = 4, .known = known};
+    struct habit_kept kept = {.at_ms = 5, .upto = {4, 3}, .known = known};
     unsigned char keep[HABIT_KEPT_BYTES];
     struct habit_heard heard;
     struct slice rest;
@@ -284,7 +307,8 @@ static void words_are_read_as_they_were_written_and_nothing_else_is(void **state
     habit_text_keep(keep, &kept);
     memset(&kept, 0, sizeof kept);
     assert_true(habit_text_kept((struct slice){(const char *)keep, sizeof keep}, &kept));
-    assert_int_equal(kept.upto_ms, 4);
+    assert_int_equal(kept.upto[0], 4);
+    assert_int_equal(kept.upto[1], 3);
     assert_memory_equal(&kept.known, &known, sizeof known);
     assert_false(habit_text_kept((struct slice){(const char *)keep, sizeof keep - 1}, &kept));
 }
@@ -298,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_new_relay_takes_over_what_is_known_and_an_old_one_nothing),
         cmocka_unit_test(what_was_taught_on_one_is_known_on_another_that_is_still_learning),
         cmocka_unit_test(what_is_counted_within_a_minute_is_one_amount_but_not_across_a_lift),
+        cmocka_unit_test(what_is_untold_of_a_login_is_known),
         cmocka_unit_test(words_are_read_as_they_were_written_and_nothing_else_is),
     };
 

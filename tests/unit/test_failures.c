@@ -96,12 +96,13 @@ static struct block the_block(struct bench *b)
     return block;
 }
 
+/* All but that lines of the log were lost: on a busy machine who reads them may be late. */
 static size_t notices(struct bench *b, char *text, size_t cap)
 {
     struct buf out = buf_over(text, cap);
     struct error e;
     char **names;
-    size_t n;
+    size_t n, lost = 0;
     int fd = spool_open(world_file(b->world, "spool"), ALERT_NOTICES, &e);
 
     assert_true(fd >= 0);
@@ -110,13 +111,17 @@ static size_t notices(struct bench *b, char *text, size_t cap)
         size_t length;
         char *one;
 
+        if (strstr(names[i], "-log-lost-") != NULL) {
+            lost++;
+            continue;
+        }
         assert_int_equal(spool_get(fd, names[i], ALERT_FILE_MAX, &one, &length, &e), 0);
         buf_add(&out, (struct slice){one, length});
         free(one);
     }
     spool_names_free(names, n);
     (void)close(fd);
-    return n;
+    return n - lost;
 }
 
 /* ---- attacks ---- */
@@ -745,11 +750,15 @@ static void refusals_and_failures_are_in_the_journal_and_invented_names_not_in_t
     virtual_now_s = 0;
     bench_start(b, "postern-sasl", "preset = \"standard\"; journal = \"~/journal\";");
     assert_true(guess(b, ANNA, THIEF));
+    virtual_now_s += 1; /* the journal orders by time */
     assert_true(guess(b, "nobody@contoso.example", THIEF));
     assert_int_equal(sign_in(b, ANNA, OFFICE), AUTH_PASS);
+    virtual_now_s += 1;
     assert_int_equal(sign_in(b, BERT, OFFICE), AUTH_REFUSE);
+    virtual_now_s += 1;
     assert_int_equal(begin(b, THIEF, &ticket), AUTH_PASS);
     engine_auth_unavailable(b->session, &s, &ticket);
+    virtual_now_s += 1;
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(begin(b, THIEF, &held[i]), AUTH_PASS);
     assert_int_equal(engine_auth_try(b->session, &s, &ticket, &said), AUTH_WAIT); /* leaves nothing there */

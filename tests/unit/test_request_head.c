@@ -16,12 +16,12 @@
 #define END "\r\n"
 
 static const char *const names[] = {"localhost", "relay.contoso.example", "[::1]"};
-static const struct host_list hosts = {names, sizeof names / sizeof *names};
+static const struct site site = {.names = names, .n = sizeof names / sizeof *names};
 
 static enum refusal read_head(struct slice head, struct request_head *out)
 {
     assert_int_equal(request_head_length(head, 0), head.n);
-    return request_head_read(head, &hosts, out);
+    return request_head_read(head, &site, out);
 }
 
 static void each_row_is_refused_by_its_status(void **state)
@@ -122,7 +122,7 @@ static void each_row_is_refused_by_its_status(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct request_head head;
-        enum refusal refusal = request_head_read(rows[i].head, &hosts, &head);
+        enum refusal refusal = request_head_read(rows[i].head, &site, &head);
 
         if (refusal != rows[i].refusal || refusal_row(refusal)->status != rows[i].status)
             fail_msg("row %zu, %.*s: refused by %d (%s)", i, SLICE_ARG(rows[i].head), (int)refusal,

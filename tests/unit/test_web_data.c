@@ -147,7 +147,7 @@ static void a_window_lets_its_rows_pass_and_says_that_there_are_more(void **stat
         struct rows *w = malloc(sizeof *w);
 
         assert_non_null(w);
-        rows_begin(w, &to.printer, rows[i].skip, rows[i].most);
+        rows_begin(w, &to.printer, rows[i].skip, rows[i].most, SLICE(SCOPE_ALL));
         w->printer.table(&w->printer, &(struct table){.n = 1});
         for (unsigned n = 0; n < 10 && !w->printer.enough; n++)
             w->printer.row(&w->printer, (const struct value[]){value_number(n)});

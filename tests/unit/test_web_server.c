@@ -434,7 +434,7 @@ static int set_up(void **state)
     assert_non_null(p->base = loop_new());
     if (server_open(&(struct server_config){.listen = &p->listen,
                                             .n_listen = 1,
-                                            .hosts = {names, 1},
+                                            .site = {.names = names, .n = 1},
                                             .max_connections = 3,
                                             .request_s = 1,
                                             .serve = serve,

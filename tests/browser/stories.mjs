@@ -1,0 +1,255 @@
+// What happens while somebody looks: stories.mjs DIRECTORY-OF-THE-SCENE DIRECTORY-OF-PROGRAMS. TAP lines.
+import net from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { end, forward, is, launch, shown, signIn, violations, watch } from './browser.mjs';
+
+const [, , scene, programs] = process.argv;
+let gate = await forward(`${scene}/run/web.sock`);
+const { origin } = gate;
+const browser = await launch();
+const postern = (...args) =>
+  execFileSync(`${programs}/postern`, ['-c', `${scene}/postern.conf`, ...args], { stdio: 'pipe' });
+const LONG = { timeout: 120000 };
+
+// One submission, as Postfix would ask for it.
+function submit(login, client) {
+  return new Promise((resolve, reject) => {
+    const to = net.connect(`${scene}/run/policyd.sock`);
+    to.on('error', reject);
+    to.on('data', (reply) => {
+      to.end();
+      resolve(String(reply));
+    });
+    to.write(
+      `request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
+        `recipient=guest@adatum.example\nclient_address=${client}\n\n`,
+    );
+  });
+}
+
+// ---- live ----
+{
+  const { context, page, wrong, requests } = await watch(browser, origin, 'light');
+  await page.goto(`${origin}/`);
+  await page.locator('#live .badge.good').waitFor(LONG);
+  await submit('emil@contoso.example', '203.0.113.77');
+  await page.locator('section', { hasText: 'Newest decisions' }).getByText('203.0.113.77').first().waitFor(LONG);
+  is('a decision is seen without asking again', '');
+  postern('block', 'dora@contoso.example', '--for', '1h', '--reason', 'a story');
+  await page.locator('section', { hasText: 'Blocked now' }).getByText('dora@contoso.example').waitFor(LONG);
+  is('a block is seen, and said', await page.locator('#said').textContent(), 'Blocked now: 3');
+  await page.getByRole('link', { name: 'Blocks', exact: true }).click();
+  await page.locator('article', { hasText: 'dora@contoso.example' }).getByText('a story').waitFor(LONG);
+  is('its page has the reason', '');
+  postern('unblock', 'dora@contoso.example');
+  await page.locator('article', { hasText: 'dora@contoso.example' }).waitFor({ state: 'detached', ...LONG });
+  is('lifted, it goes from the page', '');
+
+  const second = await context.newPage();
+  const streams = () => requests.filter((url) => url.endsWith('/events')).length;
+  second.on('request', (request) => requests.push(request.url()));
+  await second.goto(`${origin}/blocks`);
+  await second.locator('#live .badge.good').waitFor(LONG);
+  is('a second window looks on by the stream of the first', streams(), 1);
+  await page.close();
+  await second.waitForFunction(() => document.querySelector('#live')?.textContent.includes('live'));
+  postern('block', 'dora@contoso.example', '--for', '1h');
+  await second.locator('article', { hasText: 'dora@contoso.example' }).waitFor(LONG);
+  is('and reads on by itself when that is closed', streams(), 2);
+  postern('unblock', 'dora@contoso.example');
+  is('all that without a message in the console', wrong.join('\n'));
+  await context.close();
+}
+
+// ---- errors ----
+{
+  const { context, page } = await watch(browser, origin, 'light');
+  await page.goto(`${origin}/blocks`);
+  await page.locator('#live .badge.good').waitFor(LONG);
+  await gate.close();
+  await page.getByText(/not live since \d/).waitFor(LONG);
+  is('a stream that breaks says since when', '');
+  await page.getByRole('link', { name: 'Audit' }).click();
+  await page.getByText('postern-web cannot be reached').waitFor(LONG);
+  is('what cannot be reached is said', await page.getByText('Loading').count(), 0);
+  gate = await forward(`${scene}/run/web.sock`, new URL(origin).port);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('article').first().waitFor(LONG);
+  is('and tried again, it is there', await page.getByRole('button', { name: 'Try again' }).count(), 0);
+  await page.locator('#live .badge.good').waitFor(LONG);
+  is('live again, too', '');
+
+  for (const [status, text] of [
+    [403, 'This is not for your role'],
+    [503, 'postern-web cannot say this now'],
+    [500, 'replied what this page does not understand'],
+  ]) {
+    await page.route('**/api/v1/audit', (route) =>
+      route.fulfill({ status, contentType: 'application/json', body: '{"error": "so says the server"}' }),
+    );
+    await page.goto(`${origin}/audit`);
+    await page.getByText(text).waitFor(LONG);
+    is(`${status} is shown as what it is`, await page.getByText('so says the server').count(), 1);
+    await page.unroute('**/api/v1/audit');
+  }
+  await context.close();
+}
+{
+  const { context, page } = await watch(browser, origin, 'light');
+  await page.route('**/api/v1/log*', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "the journal is away"}' }),
+  );
+  for (const [path, there] of [
+    ['/', 'Blocked now'],
+    ['/blocks', 'password in a leak'],
+    ['/mailbox?name=anna%40contoso.example', 'What is mirrored'],
+  ]) {
+    await page.goto(origin + path);
+    await page.getByText('the journal is away').waitFor(LONG);
+    is(`without the journal the rest is there: ${path}`, (await page.getByText(there).count()) > 0, true);
+  }
+  await context.close();
+}
+
+// ---- who may what ----
+{
+  const { context, page } = await watch(browser, origin, 'dark', null);
+  await page.goto(`${origin}/audit`);
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill('correct horse');
+  is('who is not signed in gets a form', (await violations(page)).join('\n'));
+  await page.keyboard.press('Enter');
+  await page.getByText('The name or the password is wrong.').waitFor(LONG);
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.keyboard.press('Enter');
+  await page.locator('article').first().waitFor(LONG);
+  is('and, signed in, the page', await page.locator('h1').textContent(), 'Audit');
+  await page.locator('#live .badge.good').waitFor(LONG);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Password').waitFor(LONG);
+  is('signed out, nothing of it is left', await page.locator('article, #nav a, #live .badge').count(), 0);
+  await page.reload();
+  await page.getByLabel('Password').waitFor(LONG);
+  is('nor after a reload', await page.locator('article').count(), 0);
+  await page.getByLabel('Name').fill('operator');
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.keyboard.press('Enter');
+  await page.locator('#live .badge.good').waitFor(LONG);
+  postern('web-user', 'remove', 'operator');
+  await page.getByLabel('Password').waitFor(LONG);
+  is('whose account is gone sees nothing any more, without a click', await page.locator('article, #nav a').count(), 0);
+  await context.close();
+}
+for (const [who, start, links] of [
+  ['viewer', 'Overview', 'Overview'],
+  ['bound', 'Mailboxes', 'Mailboxes Reports'],
+  ['reader', 'Overview', 'Overview Blocks Mailboxes Explain Reports Audit System'],
+]) {
+  const { context, page, wrong } = await watch(browser, origin, 'light', who);
+  await page.goto(`${origin}/`);
+  await shown(page);
+  is(`${who} begins at ${start}`, await page.locator('h1').textContent(), start);
+  is(`${who} has links to what is for them`, (await page.locator('#nav a').allTextContents()).join(' '), links);
+  is(`${who}: no finding of axe`, (await violations(page)).join('\n'));
+  is(`${who} is refused nothing that the page asks for`, wrong.join('\n'));
+  if (who !== 'reader') {
+    await page.goto(`${origin}/system`);
+    await page.getByText('This is not for your role').waitFor(LONG);
+    is(`${who} is told what is not for them, without asking`, wrong.join('\n'));
+  }
+  if (who === 'bound') {
+    await page.goto(`${origin}/mailbox?name=anna%40fabrikam.example`);
+    await page.getByText('What is mirrored').waitFor(LONG);
+    is('bound sees a mailbox of the own tenant', wrong.join('\n'));
+    await page.goto(`${origin}/mailbox?name=anna%40contoso.example`);
+    await page.getByText('Nothing is known of this').waitFor(LONG);
+    is('and none of another', await page.locator('section').count(), 0);
+  }
+  await context.close();
+}
+
+// ---- for everybody ----
+{
+  const { context, page, wrong } = await watch(browser, origin, 'light');
+  await page.goto(`${origin}/`);
+  await shown(page);
+  await page.keyboard.press('Tab');
+  is(
+    'the first stop of the keyboard skips to the content',
+    await page.evaluate(() => document.activeElement.textContent),
+    'Skip to the content',
+  );
+  is(
+    'and it is seen',
+    await page.evaluate(
+      () =>
+        document.activeElement.getBoundingClientRect().top >= 0 &&
+        getComputedStyle(document.activeElement).outlineStyle !== 'none',
+    ),
+    true,
+  );
+  await page.keyboard.press('Enter');
+  is('it leads there', await page.evaluate(() => document.activeElement.id), 'main');
+  await page.getByRole('link', { name: 'Explain', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Login').fill('bert@contoso.example');
+  await page.getByLabel('Client address').fill('203.0.113.66');
+  await page.keyboard.press('Enter');
+  await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
+  is(
+    'the address of the page holds the question',
+    new URL(page.url()).search,
+    '?user=bert%40contoso.example&client=203.0.113.66',
+  );
+  await page.reload();
+  await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
+  await page.goBack();
+  await shown(page);
+  is('and back leads back', await page.evaluate(() => location.pathname + location.search), '/explain');
+  await page.goto(`${origin}/reports/used`);
+  await shown(page);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download CSV' }).click(),
+  ]);
+  is('a report is a file with a name of ours', download.suggestedFilename(), 'postern-used.csv');
+  is(
+    'times have UTC in the title',
+    await page.locator('td time').first().getAttribute('title'),
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/,
+  );
+  is('and no message all the while', wrong.join('\n'));
+  await context.close();
+}
+{
+  const context = await browser.newContext({
+    storageState: await signIn(browser, origin, 'admin'),
+    viewport: { width: 640, height: 450 },
+    deviceScaleFactor: 2,
+  });
+  const page = await context.newPage();
+  for (const path of ['/', '/blocks', '/mailbox?name=erp%40contoso.example', '/explain', '/reports/used', '/system']) {
+    await page.goto(origin + path);
+    await shown(page);
+    is(
+      `at 200 % it fits: ${path}`,
+      await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      true,
+    );
+  }
+  await context.close();
+}
+{
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(`${origin}/`);
+  is(
+    'without a script it says so',
+    (await page.locator('main').textContent()).includes('your browser runs none'),
+    true,
+  );
+  await context.close();
+}
+await browser.close();
+await gate.close();
+end();

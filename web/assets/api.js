@@ -1,0 +1,84 @@
+// What the server is asked. All goes wrong in one way: a Problem that says what it is.
+import { T } from './text.js';
+import { whole } from './dom.js';
+
+const TIMEOUT_MS = 30000;
+
+export class Problem extends Error {
+  // kind: a name of T.error; text: what the server said, if it did.
+  constructor(kind, text, retryS) {
+    super(`${kind}: ${text}`);
+    this.kind = kind;
+    this.text = text;
+    this.retryS = retryS;
+  }
+}
+
+const KINDS = {
+  400: 'wrong',
+  401: 'sign-in',
+  403: 'forbidden',
+  404: 'missing',
+  414: 'wrong',
+  429: 'busy',
+  431: 'wrong',
+  503: 'busy',
+};
+
+export async function problemOf(response) {
+  let text = T.error.status(response.status);
+  try {
+    const body = await response.text();
+    text = response.headers.get('Content-Type')?.startsWith('application/json') ? JSON.parse(body).error : body.trim();
+  } catch {
+    // the status has to do
+  }
+  return new Problem(KINDS[response.status] ?? 'broken', text, Number(response.headers.get('Retry-After')) || null);
+}
+
+// The path of something of the interface; what is empty is left out of the query. A list is a name several times.
+export function target(path, query = {}) {
+  const q = new URLSearchParams();
+  for (const [key, value] of Object.entries(query))
+    for (const one of Array.isArray(value) ? value : [value])
+      if (one !== null && one !== undefined && one !== '') q.append(key, whole(one));
+  return `/api/v1/${path}${q.size > 0 ? `?${q}` : ''}`;
+}
+
+// { data, next, notes }, or a Problem.
+export async function ask(path, query, signal, options = {}) {
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(target(path, query), {
+      ...options,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    if (!response.ok) throw await problemOf(response);
+    return await response.json();
+  } catch (error) {
+    if (error instanceof Problem || signal?.aborted) throw error;
+    if (limit.aborted) throw new Problem('slow', '');
+    throw error instanceof SyntaxError
+      ? new Problem('broken', error.message)
+      : new Problem('offline', T.error.offlineText);
+  }
+}
+
+// The same for a part of a page, which is there without it: in place of rows, what is wrong. A page that can't be had at all is
+// left to the page.
+export async function askPart(path, query, signal) {
+  try {
+    return await ask(path, query, signal);
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.kind === 'sign-in' || problem.kind === 'offline') throw problem;
+    return { data: [], next: null, notes: [], problem };
+  }
+}
+
+// The overview is wanted by its page and by the bands: one request does for both.
+let overviewAsked = null;
+export function askOverview() {
+  const now = Date.now();
+  if (overviewAsked === null || now - overviewAsked.at > 2000) overviewAsked = { at: now, reply: ask('overview') };
+  return overviewAsked.reply;
+}
