@@ -249,6 +249,10 @@ export const T = {
   column: {
     time: 'Time',
     seen: 'Time',
+    ended: 'Ended',
+    result: 'Result',
+    trouble: 'What was wrong',
+    took: 'Took',
     verdict: 'Verdict',
     reason: 'Reason',
     login: 'Login',
