@@ -195,6 +195,12 @@ demo-cluster:
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo-cluster.sh -b $(B)
 
+# The pages, with traffic that goes on until Ctrl-C.
+demo-web:
+	@scripts/install-dependencies.sh demo-web
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo-web.sh -b $(B)
+
 check:
 	@scripts/install-dependencies.sh test
 	@scripts/install-dependencies.sh browser >/dev/null 2>&1 || echo 'no browser could be installed: its tests are skipped'
@@ -299,6 +305,12 @@ check-metrics: build/prometheus/promtool all
 	@PROMTOOL=$< BUILD=$B tests/e2e/words.sh
 	@PROMTOOL=$< PROMETHEUS=build/prometheus/prometheus BUILD=$B tests/prometheus/queries.sh
 
+# The recipes for nginx and Apache before postern-web, with stand-ins for who signs people in, and for postern-web itself.
+check-web-proxies:
+	@scripts/install-dependencies.sh web-proxies
+	@tests/web/proxies.sh
+	@tests/web/proxies_apache.sh
+
 # Not part of check: they make clean systems out of a Debian mirror, which takes minutes. RELEASE=bookworm or trixie: that one only.
 check-packages:
 	@scripts/install-dependencies.sh clean
@@ -349,6 +361,7 @@ clean:
 help:
 	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
 	@echo 'make demo-cluster  shows three relays that count as one: behind haproxy, with one Redis, which is killed in the middle (root)'
+	@echo 'make demo-web  the pages of postern-web on loopback, with made-up traffic until Ctrl-C: attacks, blocks, refusals (root)'
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
 	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
 	@echo 'make browser   tests the pages of postern-web in Chromium; screenshots in build/browser'
@@ -360,6 +373,7 @@ help:
 	@echo 'make check-valkey  relays that share, through Valkey and Redis of a clean Debian 13; PATTERN=cluster_links'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks a real Prometheus about the metrics, the alerting rules and the dashboard'
+	@echo 'make check-web-proxies  the recipes for nginx and Apache before postern-web'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make bench-cluster  relays that count as one: what Redis and the mail path pay, what a stolen login gets; 5 minutes'
@@ -373,8 +387,8 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster demo-web check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
+        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

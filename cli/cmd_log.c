@@ -7,6 +7,7 @@
 #include "core/report/decisions.h"
 #include "core/report/decisions_shared.h"
 #include "core/report/log_question.h"
+#include "core/report/runs_report.h"
 #include "core/report/settings_log.h"
 
 #include <stdlib.h>
@@ -123,6 +124,25 @@ static int log_settings(struct cli *cli, const struct decisions_wanted *x)
     return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
+/* How the runs of the mirror ended. */
+static int log_runs(struct cli *cli, const struct decisions_wanted *x)
+{
+    struct printer *out;
+    struct error e;
+    int rc;
+
+    if (cli_open_config(cli) != 0 || cli_open_history(cli) != 0)
+        return CLI_FAILED;
+    if (cli->files.history == NULL)
+        return cli_fail(cli, "there is no history yet; postern-mirror makes it");
+    if ((out = cli_printer(cli)) == NULL)
+        return CLI_FAILED;
+    rc = runs_report(&cli->files, (int64_t)(x->since_ns / NS_PER_S), x->most, out, &e);
+    if (cli_finish(cli, out) != CLI_OK)
+        return CLI_FAILED;
+    return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
+}
+
 /* ---- options ---- */
 
 enum {
@@ -136,6 +156,7 @@ enum {
     OPT_LINES,
     OPT_EXPORT,
     OPT_SETTINGS,
+    OPT_RUNS,
     OPT_CLUSTER
 };
 
@@ -162,12 +183,12 @@ static int export(struct cli *cli, const char *path)
     return journal_export(cli->files.journal, path, &e) == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
-static int ask_cluster(struct cli *cli, const struct decisions_wanted *x, bool plain, bool settings, struct buf *asked)
+static int ask_cluster(struct cli *cli, const struct decisions_wanted *x, bool plain, bool own, struct buf *asked)
 {
     char lines[16];
 
-    if (settings)
-        return cli_usage(cli, "--settings are this relay's own: give it without --cluster");
+    if (own)
+        return cli_usage(cli, "--settings and --runs are this relay's own: give them without --cluster");
     if (!plain)
         return cli_usage(cli, "what to look for at all relays must be short, of one line each");
     if (x->most > LOG_QUESTION_DECISIONS)
@@ -189,6 +210,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"lines", required_argument, NULL, OPT_LINES},
                                             {"export", required_argument, NULL, OPT_EXPORT},
                                             {"settings", no_argument, NULL, OPT_SETTINGS},
+                                            {"runs", no_argument, NULL, OPT_RUNS},
                                             {"cluster", no_argument, NULL, OPT_CLUSTER},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
@@ -196,7 +218,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
     char question[LOG_QUESTION_MAX];
     struct buf asked = BUF_OVER(question);
     const char *copy = NULL;
-    bool chosen = false, settings = false, cluster = false, plain = true;
+    bool chosen = false, settings = false, runs = false, cluster = false, plain = true;
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
@@ -204,6 +226,8 @@ int cmd_log(struct cli *cli, int argc, char **argv)
             copy = optarg;
         else if (option == OPT_SETTINGS)
             settings = true;
+        else if (option == OPT_RUNS)
+            runs = true;
         else if (option == OPT_CLUSTER)
             cluster = true;
         else if ((status = take_option(cli, &x, option, optarg)) != CLI_OK)
@@ -216,12 +240,17 @@ int cmd_log(struct cli *cli, int argc, char **argv)
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
     if (copy != NULL)
-        return chosen || settings || cluster
+        return chosen || settings || runs || cluster
                    ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
                    : export(cli, copy);
     if (settings && (x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL || x.has_stage))
         return cli_usage(cli, "--settings are not decisions: give it with --user, --since and --lines alone");
+    if (runs && (settings || x.user != NULL || x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL ||
+                 x.has_stage))
+        return cli_usage(cli, "--runs are not decisions: give it with --since and --lines alone");
     if (cluster)
-        return ask_cluster(cli, &x, plain, settings, &asked);
+        return ask_cluster(cli, &x, plain, settings || runs, &asked);
+    if (runs)
+        return log_runs(cli, &x);
     return settings ? log_settings(cli, &x) : log_show(cli, x);
 }

@@ -41,6 +41,7 @@ const struct cli_command cli_commands[] = {
      "  --lines N           the last N of them (50)\n"
      "  --cluster           of all relays, each of which looks; at most 200 lines\n"
      "  --settings          instead: changes of settings, with --user, --since\n"
+     "  --runs              instead: how runs of the mirror ended, with --since\n"
      "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
      cmd_log, true, true},
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,

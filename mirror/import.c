@@ -168,6 +168,8 @@ enum import_result import_run(const struct import_options *options, struct error
         import_tell_effects(&im);
     if (result == 0)
         import_tell_opened(&im);
+    if (result == 0 && options->tally != NULL)
+        *options->tally = (struct import_tally){im.changed + im.added + im.removed};
     scratch_close(im.lines);
     scratch_close(im.changes);
     recent_close(im.recent);

@@ -24,6 +24,11 @@ struct file_kind {
     enum kind kind;
 };
 
+/* What a run did that was published. */
+struct import_tally {
+    uint64_t changes; /* mailboxes that changed, came or went */
+};
+
 struct import_options {
     /* For the relay's own rules, its journal, mirror.closing and alerts. NULL: none was read. */
     const struct config *config;
@@ -47,9 +52,10 @@ struct import_options {
     import_feed *feed;
     void *feed_arg;
     const char *source;
-    bool pulled;     /* it is another relay's generation; `source` is that relay */
-    const char *by;  /* who set what this run brings, here; NULL: not known */
-    unsigned wait_s; /* how long to wait for another process that writes the directory */
+    bool pulled;                /* it is another relay's generation; `source` is that relay */
+    const char *by;             /* who set what this run brings, here; NULL: not known */
+    struct import_tally *tally; /* filled when all is well; NULL: nobody asks */
+    unsigned wait_s;            /* how long to wait for another process that writes the directory */
 };
 
 enum import_result {

@@ -11,12 +11,13 @@
 #include "mirror/doctor.h"
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
-#include "mirror/import.h"
+#include "mirror/import_private.h"
 #include "mirror/import_use.h"
 #include "mirror/logins.h"
 #include "mirror/offer.h"
 #include "mirror/on_premises.h"
 #include "mirror/pull.h"
+#include "mirror/record.h"
 #include "mirror/respond.h"
 #include "mirror/set.h"
 #include "mirror/show.h"
@@ -327,8 +328,30 @@ static enum import_result import_files(struct import_options *options, unsigned 
     return result;
 }
 
+/* After import_run, which has left root, unless it failed before. */
+static void record_import(const struct import_options *options, int64_t began_s, enum import_result result,
+                          const struct error *why)
+{
+    const struct record record = {.directory = options->directory,
+                                  .tenant = options->tenant,
+                                  .how = "import",
+                                  .began_s = began_s,
+                                  .tally = options->tally,
+                                  .result = result,
+                                  .why = why};
+    struct error e;
+
+    if (options->dry_run || import_check_tenant_name(options->tenant, &e) != 0)
+        return;
+    if (import_leave_root(options->directory, &e) == 0)
+        record_run(&record, stderr);
+    else
+        fprintf(stderr, "%s: how this run ended is not in the history: %s\n", options->tenant, e.text);
+}
+
 static int command_import(struct settings *s, char **files, int n)
 {
+    struct import_tally tally = {0};
     struct error e;
     struct import_options options;
     enum import_result result;
@@ -355,10 +378,12 @@ static int command_import(struct settings *s, char **files, int n)
         .now = clock_wall_s(),
         .out = stdout,
         .progress = stderr,
+        .tally = &tally,
     };
     result = import_files(&options, s->report_days, &e);
     if (result != IMPORT_DONE)
         tell_of_import(s, result == IMPORT_REFUSED, &e);
+    record_import(&options, options.now, result, &e);
     return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
 }
 

@@ -4,6 +4,7 @@
 #include "core/base/credential.h"
 #include "mirror/failed_run.h"
 #include "mirror/pull_private.h"
+#include "mirror/record.h"
 #include "mirror/tenant_lock.h"
 
 #include <openssl/crypto.h>
@@ -249,6 +250,28 @@ static void tell(const struct pull_options *o, bool refused, const struct error 
         failed_run_tell(o->config, &run, o->log);
 }
 
+/* Behind the run, which has left root, unless it failed before. */
+static void record(const struct pull *p, enum import_result result, const struct error *why)
+{
+    struct import_tally tally = {0};
+    const struct record record = {.directory = p->o->directory,
+                                  .how = "pull",
+                                  .began_s = p->o->now,
+                                  .tally = &tally,
+                                  .result = result,
+                                  .why = why};
+    struct error e;
+
+    for (size_t i = 0; i < p->n_compared; i++)
+        tally.changes += p->compared[i].im.changed + p->compared[i].im.added + p->compared[i].im.removed;
+    if (p->o->dry_run)
+        return;
+    if (import_leave_root(p->o->directory, &e) == 0)
+        record_run(&record, p->o->log);
+    else
+        fprintf(p->o->log, "pull: how this run ended is not in the history: %s\n", e.text);
+}
+
 /* The key is root's alone; all else is done as the directory's owner. */
 static int run_locked(struct pull *p, struct error *e)
 {
@@ -275,8 +298,9 @@ enum import_result pull_run(const struct pull_options *options, struct error *e)
         return IMPORT_FAILED;
     }
     result = run_locked(&p, e) == 0 ? IMPORT_DONE : p.refused ? IMPORT_REFUSED : IMPORT_FAILED;
-    end(&p);
     if (result != IMPORT_DONE)
         tell(options, result == IMPORT_REFUSED, e);
+    record(&p, result, e);
+    end(&p);
     return result;
 }

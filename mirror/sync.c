@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "mirror/failed_run.h"
 #include "mirror/fetch.h"
+#include "mirror/record.h"
 #include "mirror/sign_ins.h"
 #include "mirror/tenant_lock.h"
 #include "mirror/words.h"
@@ -27,7 +28,7 @@ static int feed(void *arg, struct gathered *g, struct error *e)
 }
 
 static enum sync_result import(const struct sync_options *o, const struct tenant_config *tenant, struct exchange *x,
-                               struct error *e)
+                               struct import_tally *tally, struct error *e)
 {
     const char *names[KINDS];
     struct sync_feed f = {x, {0, 0, false}};
@@ -47,6 +48,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
         .feed_arg = &f,
         .source = SOURCE,
         .wait_s = WRITER_WAIT_S,
+        .tally = tally,
     };
     enum import_result result;
 
@@ -58,7 +60,8 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
     return f.report.left_out > 0 ? SYNC_PARTIAL : SYNC_DONE;
 }
 
-static enum sync_result sync_tenant(const struct sync_options *o, const struct tenant_config *tenant, struct error *e)
+static enum sync_result sync_tenant(const struct sync_options *o, const struct tenant_config *tenant,
+                                    struct import_tally *tally, struct error *e)
 {
     struct exchange_options options = {o->config, tenant, o->log};
     struct exchange x = {0};
@@ -69,7 +72,7 @@ static enum sync_result sync_tenant(const struct sync_options *o, const struct t
     if (lock < 0)
         return SYNC_FAILED;
     if (exchange_open(&x, &options, e) == 0) {
-        result = import(o, tenant, &x, e);
+        result = import(o, tenant, &x, tally, e);
         session_say(&x.session, "%u requests, %u of them again, %.1f MB, %.1f s", x.session.requests, x.session.retries,
                     (double)x.session.bytes / 1e6, (double)(clock_boot_ns() - began) / 1e9);
     }
@@ -146,11 +149,30 @@ static enum sync_result sync_all_sign_ins(const struct sync_options *o, const en
     return worst;
 }
 
+static void record(const struct sync_options *o, const char *tenant, int64_t began_s, const struct import_tally *tally,
+                   enum sync_result result, const struct error *why)
+{
+    const struct record record = {.directory = o->directory,
+                                  .tenant = tenant,
+                                  .how = "sync",
+                                  .began_s = began_s,
+                                  .tally = tally,
+                                  .result = result == SYNC_FAILED    ? IMPORT_FAILED
+                                            : result == SYNC_REFUSED ? IMPORT_REFUSED
+                                                                     : IMPORT_DONE,
+                                  .why = why};
+
+    if (!o->dry_run)
+        record_run(&record, o->log);
+}
+
 /* The settings of one tenant, and what came of that to the log and to people. */
 static enum sync_result sync_settings(const struct sync_options *o, const struct tenant_config *tenant)
 {
+    int64_t began_s = clock_wall_s();
+    struct import_tally tally = {0};
     struct error why;
-    enum sync_result result = sync_tenant(o, tenant, &why);
+    enum sync_result result = sync_tenant(o, tenant, &tally, &why);
 
     if (result == SYNC_FAILED || result == SYNC_REFUSED) {
         fprintf(o->log, "%s: %s: %s\n", tenant->name,
@@ -158,6 +180,7 @@ static enum sync_result sync_settings(const struct sync_options *o, const struct
                 why.text);
         tell(o, tenant->name, result == SYNC_REFUSED, &why);
     }
+    record(o, tenant->name, began_s, &tally, result, &why);
     fflush(o->out);
     fflush(o->log);
     return result;

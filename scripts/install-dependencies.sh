@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need, on Debian 12 or 13.
 #
-#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, test, deb, clean, bench, clients, browser
+#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, demo-web, test, web-proxies, deb, clean, bench, clients, browser
 #
 # "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback;
-# "demo-cluster" holds that and adds what several relays share. "test" holds that and adds compilers' tools and what else the tests
-# run. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems to build and test in; these
-# install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
+# "demo-web" holds that and adds what forwards a port; "demo-cluster" holds "demo" and adds what several relays share. "test" holds
+# that and adds compilers' tools and what else the tests run. "web-proxies" holds "test" and adds the web servers before postern-web
+# that need more than the tests have. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems
+# to build and test in; these install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
 # counts instructions. "clients" holds "test" and adds the mail clients that are tried. "browser" holds "build" and adds what looks
 # at the pages of postern-web. Nothing is started: services of packages that are installed here stay off.
 set -eu
@@ -15,6 +16,7 @@ build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev li
 libcrypt-dev libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
+demo_web="$demo python3"
 demo_cluster="$demo haproxy redis-server python3"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
 # redis-server (of demo_cluster): the relays of a cluster meet there.
@@ -22,6 +24,7 @@ demo_cluster="$demo haproxy redis-server python3"
 # libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$demo_cluster libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
 miltertest lmdb-utils sqlite3 python3-cryptography python3-milter nginx-light jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
+web_proxies="$test apache2 libapache2-mod-auth-openidc"
 deb="$build build-essential debhelper"
 clean=mmdebstrap
 bench="$test postfwd policyd-rate-limit rspamd opendkim valgrind"
@@ -37,14 +40,16 @@ for list in "${@:-none}"; do
     build) wanted="$wanted $build" ;;
     demo) wanted="$wanted $demo" ;;
     demo-cluster) wanted="$wanted $demo_cluster" ;;
+    demo-web) wanted="$wanted $demo_web" ;;
     test) wanted="$wanted $test" ;;
+    web-proxies) wanted="$wanted $web_proxies" ;;
     deb) wanted="$wanted $deb" ;;
     clean) wanted="$wanted $clean" ;;
     bench) wanted="$wanted $bench" ;;
     clients) wanted="$wanted $clients" ;;
     browser) wanted="$wanted $browser" ;;
     *)
-        echo "usage: $0 build|demo|demo-cluster|test|deb|clean|bench|clients|browser..." >&2
+        echo "usage: $0 build|demo|demo-cluster|demo-web|test|web-proxies|deb|clean|bench|clients|browser..." >&2
         exit 2
         ;;
     esac

@@ -37,7 +37,8 @@ put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
 put_filled conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
 for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern*.conf \
     conf/fail2ban/filter.d/postern.conf conf/fail2ban/jail.d/postern.conf \
-    conf/prometheus/postern.rules.yml conf/grafana/postern.json conf/nginx/postern-offer.conf; do
+    conf/prometheus/postern.rules.yml conf/grafana/postern.json conf/nginx/postern-offer.conf \
+    conf/nginx/postern-web.conf conf/apache/postern-web.conf; do
     put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
 done
 [ -d "$root$sysconfdir/postern/secrets" ] || install -d -m 700 "$root$sysconfdir/postern/secrets"

@@ -227,16 +227,19 @@ int page_runs(struct page *page)
     const char *since = asked_value(page->asked, "since");
     int64_t since_s = 0;
     struct error e;
+    size_t most;
 
+    if (rows_needed(page, &most) != PAGE_OK)
+        return PAGE_BAD;
     if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
         (void)error_set(&page->e, "since: %s", e.text);
         return PAGE_BAD;
     }
-    if (files_open_directory(page->files, &page->e) != 0 || files_open_history(page->files, &page->e) != 0)
+    if (files_open_history(page->files, &page->e) != 0)
         return PAGE_NO_FILE;
     if (page->files->history == NULL)
-        nothing_yet(page, "there is no history yet; postern-mirror makes it when a setting changes");
-    else if (runs_report(page->files, since_s, page->out, &page->e) != 0)
+        nothing_yet(page, "there is no history yet; postern-mirror makes it");
+    else if (runs_report(page->files, since_s, most, page->out, &page->e) != 0)
         return PAGE_NO_FILE;
     return PAGE_OK;
 }

@@ -35,7 +35,7 @@ _postern()
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
-        COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --csv --json --help" -- "$cur"))
+        COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --runs --csv --json --help" -- "$cur"))
         ;;
     report)
         COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell

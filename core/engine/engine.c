@@ -160,6 +160,7 @@ int engine_open(const char *config_path, const char *program, struct engine **ou
     }
     (void)pthread_mutex_init(&engine->lock, NULL);
     (void)pthread_mutex_init(&engine->grown.lock, NULL);
+    engine->program = program;
     engine->config_path = strdup(config_path);
     if (engine->config_path == NULL)
         (void)error_set(e, "out of memory");
@@ -248,7 +249,7 @@ static void tick_state(struct engine *engine)
 
     if (state_tick(engine->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
         log_say(engine->log, LEVEL_ERROR, "limits: %s", e.text);
-    state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
+    state_tell_service(engine->state, engine->program, directory_generation(engine->directory), clock_boot_ns());
 }
 
 static void tick_outbox(struct engine *engine)

@@ -43,6 +43,7 @@ struct grown_logins {
 };
 
 struct engine {
+    const char *program; /* "postern-policyd" */
     char *config_path;
     struct log *log;
     struct directory *directory;

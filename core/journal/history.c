@@ -28,6 +28,11 @@ static const char *const schema[] = {
     "CREATE TABLE setting_changes (run INTEGER NOT NULL,number INTEGER NOT NULL,mailbox TEXT NOT NULL,id BLOB NOT NULL,"
     "setting TEXT NOT NULL,before TEXT NOT NULL,after TEXT NOT NULL,source TEXT NOT NULL,"
     "PRIMARY KEY (run,number)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE mirror_runs (tenant TEXT NOT NULL,number INTEGER NOT NULL,how TEXT NOT NULL,began INTEGER NOT NULL,"
+    "ended INTEGER NOT NULL,result TEXT NOT NULL,changes INTEGER NOT NULL,trouble TEXT NOT NULL,"
+    "PRIMARY KEY (tenant,number)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE mirror_results (tenant TEXT NOT NULL,result TEXT NOT NULL,ended INTEGER NOT NULL,"
+    "PRIMARY KEY (tenant,result)) STRICT,WITHOUT ROWID",
 };
 
 _Static_assert(HISTORY_STATEMENTS <= DATABASE_STATEMENTS_MAX, "room for each");
@@ -78,6 +83,14 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_SETTING_CHANGES] = "SELECT seen,tenant,how,by,mailbox,id,setting,before,after,source FROM setting_changes "
                                 "JOIN setting_runs USING (run) WHERE (published=1 OR generation<=?1) AND seen>=?2 "
                                 "ORDER BY run DESC,number DESC",
+    [HISTORY_ADD_MIRROR_RUN] = "INSERT INTO mirror_runs SELECT ?1,ifnull(max(number),0)+1,?2,?3,?4,?5,?6,?7 "
+                               "FROM mirror_runs WHERE tenant=?1",
+    [HISTORY_SET_MIRROR_RESULT] = "INSERT OR REPLACE INTO mirror_results VALUES (?1,?2,?3)",
+    [HISTORY_FORGET_MIRROR_RUNS] = "DELETE FROM mirror_runs WHERE tenant=?1 AND number<=(SELECT max(number) FROM "
+                                   "mirror_runs WHERE tenant=?1)-?2",
+    [HISTORY_MIRROR_RUNS] = "SELECT tenant,how,began,ended,result,changes,trouble FROM mirror_runs WHERE ended>=?1 "
+                            "ORDER BY ended DESC,tenant,number DESC LIMIT ?2",
+    [HISTORY_MIRROR_RESULTS] = "SELECT tenant,result,ended FROM mirror_results ORDER BY tenant,result",
 };
 
 const struct database_kind history_kind = {

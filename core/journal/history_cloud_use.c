@@ -177,7 +177,8 @@ int cloud_use_forget_tenant(struct history *h, struct slice tenant, struct error
     static const char *const deletions[] = {
         "DELETE FROM cloud_use WHERE tenant=?1",         "DELETE FROM cloud_reports WHERE tenant=?1",
         "DELETE FROM sign_ins_progress WHERE tenant=?1", "DELETE FROM sign_ins_seen WHERE tenant=?1",
-        "DELETE FROM sign_ins_state WHERE tenant=?1",    "DELETE FROM sign_in_networks WHERE tenant=?1"};
+        "DELETE FROM sign_ins_state WHERE tenant=?1",    "DELETE FROM sign_in_networks WHERE tenant=?1",
+        "DELETE FROM mirror_runs WHERE tenant=?1",       "DELETE FROM mirror_results WHERE tenant=?1"};
 
     for (size_t i = 0; i < sizeof deletions / sizeof deletions[0]; i++) {
         sqlite3_stmt *s = NULL;

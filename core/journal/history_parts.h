@@ -55,6 +55,12 @@ enum history_sql {
     HISTORY_FORGET_MOST_SETTING_CHANGES, /* ?1: as many, the oldest */
     HISTORY_FORGET_EMPTY_SETTING_RUNS,
     HISTORY_SETTING_CHANGES, /* ?1 the generation that counts, ?2 since */
+    /* core/journal/history_mirror_runs.c */
+    HISTORY_ADD_MIRROR_RUN,     /* tenant, how, began, ended, result, changes, trouble */
+    HISTORY_SET_MIRROR_RESULT,  /* tenant, result, ended */
+    HISTORY_FORGET_MIRROR_RUNS, /* ?1 tenant: all but the newest ?2 */
+    HISTORY_MIRROR_RUNS,        /* ended since ?1, at most ?2 */
+    HISTORY_MIRROR_RESULTS,
     HISTORY_STATEMENTS
 };
 

@@ -1,5 +1,6 @@
 #include "core/report/metrics.h"
 
+#include "core/journal/mirror_runs.h"
 #include "core/report/cluster_report.h"
 #include "core/report/metrics_parts.h"
 #include "core/report/sign_ins_age.h"
@@ -133,6 +134,39 @@ static void print_sign_ins(const struct report_files *f, struct printer *out, co
     }
 }
 
+struct runs_print {
+    struct printer *out;
+    size_t n;
+};
+
+#define RUNS_SHOWN_MAX 10000u /* imports may be of any tenants, as time goes by */
+
+static bool put_result(void *arg, struct slice tenant, enum mirror_result result, int64_t ended_s)
+{
+    struct runs_print *print = arg;
+    char name[64], text[200];
+    struct buf b = BUF_OVER(name);
+
+    if (print->n++ == 0)
+        metrics_family(
+            print->out, "postern_mirror_run_timestamp_seconds", "gauge",
+            "When a run of postern-mirror for the tenant last ended with that result; a pull has no tenant.");
+    buf_add(&b, tenant);
+    metrics_put(print->out, "postern_mirror_run_timestamp_seconds{tenant=\"%s\",result=\"%s\"} %lld",
+                metrics_label(text, sizeof text, name), mirror_result_word(result), (long long)ended_s);
+    return print->n < RUNS_SHOWN_MAX;
+}
+
+/* Trouble with the history is told elsewhere; what was read before it stands. */
+static void print_runs(const struct report_files *f, struct printer *out)
+{
+    struct runs_print print = {.out = out};
+    struct error e;
+
+    if (f->history != NULL)
+        (void)mirror_results(f->history, put_result, &print, &e);
+}
+
 /* What may not be read is left out, since 0 would be a wrong value. */
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
@@ -146,6 +180,7 @@ static void print_directory(const struct report_files *f, const struct picture *
                        "When the tenant's sign-ins by SMTP AUTH were last read to the end; 0: never.", false);
         print_sign_ins(f, out, "postern_sign_ins_trouble_timestamp_seconds",
                        "Since when they could not be read; 0: they could.", true);
+        print_runs(f, out);
     }
     if (p->n_using == 0)
         return;

@@ -83,21 +83,58 @@ static void read_journal(struct report_files *f, struct picture *p)
 
 /* ---- services ---- */
 
+/* Where processes are hidden: those of the services that say in the state that they run. */
+static void add_told(struct picture *p, const struct state_service *told)
+{
+    struct picture_process *out = &p->processes[p->n_processes];
+    struct buf name = BUF_OVER(out->name);
+
+    if (told->program == NULL || p->n_processes == PICTURE_PROCESSES_MAX)
+        return;
+    for (size_t i = 0; i < p->n_processes; i++)
+        if (p->processes[i].pid == (long)told->pid && strcmp(p->processes[i].name, told->program) == 0)
+            return;
+    *out = (struct picture_process){.pid = (long)told->pid, .told = true};
+    buf_add(&name, slice_of(told->program));
+    p->n_processes++;
+}
+
+/*
+ * Would it say in the state that it runs? Not when it is of a version that didn't, when there is no place for it, or
+ * when its state is in memory; in that case its listener may still be seen to answer.
+ */
+static bool would_tell(const struct picture *p, const char *program)
+{
+    if (p->state != PART_READ || !state_service_tells(program) || p->n_using == STATE_SERVICES_MAX)
+        return false;
+    for (size_t i = 0; i < p->n_using; i++)
+        if (p->using[i].program == NULL)
+            return false;
+    for (size_t i = 0; i < p->n_listeners; i++)
+        if (strcmp(p->listeners[i].program, program) == 0 && strcmp(p->listeners[i].state, "answers") == 0)
+            return false;
+    return true;
+}
+
 static void expect(struct picture *p, const char *program, bool has_work)
 {
     struct picture_service *service = &p->services[p->n_services];
 
     if (!has_work)
         return;
-    *service = (struct picture_service){program, p->processes_visible ? SERVICE_DOWN : SERVICE_HIDDEN};
+    *service = (struct picture_service){program,
+                                        p->processes_visible || would_tell(p, program) ? SERVICE_DOWN : SERVICE_HIDDEN};
     for (size_t i = 0; i < p->n_processes; i++)
         if (strcmp(p->processes[i].name, program) == 0)
             service->state = SERVICE_UP;
     p->n_services++;
 }
 
+/* After listeners and state. */
 static void judge_services(struct picture *p, const struct config *c)
 {
+    for (size_t i = 0; !p->processes_visible && i < p->n_using; i++)
+        add_told(p, &p->using[i]);
     expect(p, "postern-policyd", c->policyd.n_listen > 0);
     expect(p, "postern-milter", c->milter.n_listen > 0);
     expect(p, "postern-sasl", c->sasl.n_listen > 0);
@@ -229,11 +266,11 @@ struct picture *picture_take(struct report_files *f, picture_look *look, struct 
         return NULL;
     }
     look(p, f);
-    judge_services(p, f->config);
     notices_look(f->config->spool, &p->notices);
     look_at_directory(f, p);
     (void)open_part(f, p, files_open_history);
     look_at_state(f, p);
+    judge_services(p, f->config);
     read_journal(f, p);
     return p;
 }

@@ -33,6 +33,7 @@ struct picture_count {
 struct picture_process {
     long pid;
     char name[16]; /* "postern-policyd" */
+    bool told;     /* it is not seen, but says in the state that it runs; since when is not known */
     uint64_t age_s;
 };
 
@@ -57,7 +58,7 @@ struct picture {
     char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
     struct picture_process processes[PICTURE_PROCESSES_MAX];
     size_t n_processes;
-    bool processes_visible; /* otherwise finding none means nothing */
+    bool processes_visible; /* otherwise those that tell it are among the processes, and finding none means little */
     struct picture_service services[PICTURE_SERVICES_MAX];
     size_t n_services;
     enum picture_part directory, state;

@@ -1,67 +1,40 @@
 #include "core/report/runs_report.h"
 
-#include "core/journal/setting_changes.h"
+#include "core/journal/mirror_runs.h"
 
-static const struct column columns[] = {{"seen", VALUE_TIME}, {"tenant", VALUE_TEXT},    {"how", VALUE_TEXT},
-                                        {"by", VALUE_TEXT},   {"changes", VALUE_NUMBER}, {"source", VALUE_TEXT}};
+static const struct column columns[] = {{"ended", VALUE_TIME},  {"tenant", VALUE_TEXT},    {"how", VALUE_TEXT},
+                                        {"result", VALUE_TEXT}, {"changes", VALUE_NUMBER}, {"took", VALUE_DURATION},
+                                        {"trouble", VALUE_TEXT}};
 
-/* One run, while its changes come: they come together. */
-struct runs_walk {
-    struct printer *out;
-    uint64_t changes; /* 0: no run yet */
-    int64_t seen_s;
-    char tenant[64], how[16], by[64], source[160];
-};
-
-static void keep(char *out, size_t cap, struct slice text)
+/* A word, or nothing; the row is printed before the memory is used again. */
+static struct value text_of(char *mem, size_t cap, struct slice text)
 {
-    struct buf b = buf_over(out, cap);
+    struct buf b = buf_over(mem, cap);
 
     buf_add(&b, text);
+    return value_word_or_none(mem);
 }
 
-static void put_run(struct runs_walk *w)
+static bool put_run(void *arg, const struct mirror_run *run)
 {
-    if (w->changes > 0)
-        w->out->row(w->out, (const struct value[]){value_time(w->seen_s), value_word_or_none(w->tenant),
-                                                   value_word_or_none(w->how), value_word_or_none(w->by),
-                                                   value_number(w->changes), value_word_or_none(w->source)});
-    w->changes = 0;
+    struct printer *out = arg;
+    char tenant[64], how[16], trouble[MIRROR_TROUBLE_MAX + 1];
+    int64_t took = run->ended_s > run->began_s ? run->ended_s - run->began_s : 0;
+
+    out->row(out,
+             (const struct value[]){value_time(run->ended_s), text_of(tenant, sizeof tenant, run->tenant),
+                                    text_of(how, sizeof how, run->how), value_word(mirror_result_word(run->result)),
+                                    value_number(run->changes), value_duration((uint64_t)took),
+                                    text_of(trouble, sizeof trouble, run->trouble)});
+    return !out->enough;
 }
 
-static bool same_run(const struct runs_walk *w, const struct setting_run *run)
+int runs_report(const struct report_files *files, int64_t since_s, size_t most, struct printer *out, struct error *e)
 {
-    return w->changes > 0 && w->seen_s == run->seen_s && slice_eq(slice_of(w->tenant), run->tenant) &&
-           slice_eq(slice_of(w->how), run->how);
-}
-
-static bool take_change(void *arg, const struct setting_run *run, const struct setting_change *change)
-{
-    struct runs_walk *w = arg;
-
-    if (!same_run(w, run)) {
-        put_run(w);
-        w->seen_s = run->seen_s;
-        keep(w->tenant, sizeof w->tenant, run->tenant);
-        keep(w->how, sizeof w->how, run->how);
-        keep(w->by, sizeof w->by, run->by);
-        keep(w->source, sizeof w->source, change->source);
-    }
-    w->changes++;
-    return !w->out->enough;
-}
-
-int runs_report(const struct report_files *files, int64_t since_s, struct printer *out, struct error *e)
-{
-    struct setting_query query = {.since_s = since_s};
-    struct runs_walk w = {.out = out};
     int result;
 
-    if (files->view != NULL)
-        query.generation = directory_view_generation(files->view);
     out->table(out, &(struct table){TABLE_COLUMNS(columns)});
-    result = setting_changes(files->history, &query, take_change, &w, e);
-    put_run(&w);
+    result = mirror_runs(files->history, since_s, most, put_run, out, e);
     out->end(out);
     return result;
 }

@@ -43,8 +43,13 @@ static void show_process(const struct picture *p, const struct picture_process *
     struct buf b = BUF_OVER(text);
     uint64_t generation;
 
-    buf_addf(&b, "pid %ld, up ", process->pid);
-    add_span(&b, (int64_t)process->age_s);
+    buf_addf(&b, "pid %ld, ", process->pid);
+    if (process->told) {
+        buf_add(&b, SLICE("says that it runs"));
+    } else {
+        buf_add(&b, SLICE("up "));
+        add_span(&b, (int64_t)process->age_s);
+    }
     if (picture_generation_of(p, process->pid, &generation)) {
         if (generation > 0)
             buf_addf(&b, ", uses generation %llu", (unsigned long long)generation);

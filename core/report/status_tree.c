@@ -21,7 +21,8 @@ static void show_services(const struct picture *p, struct printer *out)
         out->value(out, "name", value_word(p->processes[i].name));
         out->value(out, "state", value_word("up"));
         out->value(out, "pid", value_number((uint64_t)p->processes[i].pid));
-        out->value(out, "up_s", value_duration(p->processes[i].age_s));
+        if (!p->processes[i].told)
+            out->value(out, "up_s", value_duration(p->processes[i].age_s));
         if (picture_generation_of(p, p->processes[i].pid, &generation))
             out->value(out, "generation", value_number(generation));
         out->close(out);

@@ -103,13 +103,16 @@ int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error
  */
 #define STATE_SERVICES_MAX 16u
 struct state_service {
+    const char *program; /* one of those that tell; NULL: it is of a version that didn't say */
     uint64_t pid;        /* in the service's own namespace */
     uint64_t generation; /* of the directory; 0: it has none */
 };
 
-/* Says that this process is a service and uses that generation. Never fails: if all places are taken, or the state is
- * in memory, it is not published. */
-void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns);
+/* Says that this process is that program and uses that generation. Never fails: if all places are taken, or the state
+ * is in memory, it is not published. */
+void state_tell_service(struct state *s, const char *program, uint64_t generation, uint64_t boot_ns);
+/* Does that program tell it at all? */
+bool state_service_tells(const char *program);
 
 /* The services that said something in the last few seconds. How many. */
 size_t state_services(const struct state *s, uint64_t boot_ns, struct state_service out[STATE_SERVICES_MAX]);

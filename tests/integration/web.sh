@@ -25,7 +25,7 @@ start()
 {
     "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &
     relay_pids="$relay_pids $!"
-    [ "$1" != web ] || web=$!
+    declare -g "$1=$!"
     relay_wait relay_listens_at "$T/run/$1.sock"
 }
 token=$("$build/postern" -c "$T/postern.conf" web-user token test --role admin --expires 1d 2>/dev/null)
@@ -54,6 +54,7 @@ printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticati
 "$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 start policyd || { cat "$T/policyd.log"; exit 1; }
 becomes 'with both it is ready' 'ask /readyz' '{"ready":true}*200 application/json'
+is 'the policy server says that it runs, though processes are not looked at' "$(ask /metrics | grep '^postern_up')" 'postern_up{program="postern-policyd"} 1'
 becomes 'and metrics have the directory' 'ask /metrics | grep -c "^postern_directory_mailboxes{tenant=\"contoso\"} 1$"' 1
 
 # The pages for people. fields PATH [OPTION...]: the header's fields, without CR.
@@ -121,8 +122,20 @@ is 'by its display name it is found, too' "$(data mailboxes/Anna%20Berg .data.ma
 is 'a name that nobody can have is not found' "$(code /api/v1/mailboxes/a%20b)" 404
 is 'a connector has its networks' "$(data connectors '.data | map("\(.name) \(.networks | length) \(.verdict.action)") | join(" ")')" 'printers 1 pass'
 is 'the overview says that nothing is only watched' "$(data overview '.data | "\(.monitor) \(.monitored | length)"')" 'false 0'
-is 'runs are listed, once there are any' "$(data runs '.data | length')" '[01]'
+is 'how the mirror ran is there' "$(data runs '.data[0] | "\(.tenant) \(.how) \(.result) \(.changes) \(.trouble)"')" 'contoso import ok 1 null'
+"$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1
+echo '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example' >>"$T/cas.csv"
+"$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1
+is 'and on the command line' "$("$build/postern" -c "$T/postern.conf" log --runs --csv | sed 's/^[^,]*,//; s/,[0-9]*,/ /' | cut -d , -f 1-4 | tr '\n' ';')" 'tenant,how,result,*;contoso,import,failed*;contoso,import,unchanged*;contoso,import,ok*'
+becomes 'the metrics have when which result was last' \
+    'ask /metrics | sed -n "s/^postern_mirror_run_timestamp_seconds{tenant=\"contoso\",result=\"\(.*\)\"} [0-9]\{10\}$/\1/p" | tr "\n" " "' 'failed ok unchanged '
 is 'rows are streamed to a file' "$(ask '/api/v1/reports/enabled?format=csv' | grep -c anna@contoso.example)" 1
+
+{ kill -9 "$policyd" && wait "$policyd"; } 2>/dev/null
+relay_pids=${relay_pids/" $policyd"/}
+becomes 'one that was killed is not up' 'ask /metrics | grep "^postern_up"' 'postern_up{program="postern-policyd"} 0'
+rm -f "$T/run/policyd.sock"
+start policyd || { cat "$T/policyd.log"; exit 1; }
 
 kill -USR1 "$web"
 becomes 'a reload says what it changes' 'grep -c "reload: the configuration is read again" "$T/web.log"' 1

@@ -1,6 +1,8 @@
 /* The history: readers need no writer, a killed writer leaves nothing half done, damage is set aside, tables are added.
  */
+#include "core/base/buf.h"
 #include "core/journal/history_parts.h"
+#include "core/journal/mirror_runs.h"
 #include "tests/unit/history_fixture.h"
 
 #include <fcntl.h>
@@ -167,6 +169,73 @@ static void what_a_newer_version_needs_is_added_and_what_is_strange_is_set_aside
     history_close(h);
 }
 
+/* ---- runs of the mirror ---- */
+
+struct runs_seen {
+    size_t n;
+    uint64_t newest, oldest; /* their changes */
+    char trouble[MIRROR_TROUBLE_MAX + 2];
+    int64_t results[MIRROR_RESULTS];
+};
+
+static bool see_run(void *arg, const struct mirror_run *run)
+{
+    struct runs_seen *seen = arg;
+
+    if (seen->n++ == 0) {
+        struct buf b = BUF_OVER(seen->trouble);
+
+        seen->newest = run->changes;
+        buf_add(&b, run->trouble);
+    }
+    seen->oldest = run->changes;
+    return true;
+}
+
+static bool see_result(void *arg, struct slice tenant, enum mirror_result result, int64_t ended_s)
+{
+    if (slice_eq(tenant, SLICE("contoso")))
+        ((struct runs_seen *)arg)->results[result] = ended_s;
+    return true;
+}
+
+static void the_last_runs_of_each_tenant_are_kept_and_when_each_result_was_last(void **state)
+{
+    struct history *h = open_writer(*state);
+    struct runs_seen seen = {0};
+    char longer[3 * MIRROR_TROUBLE_MAX];
+    struct error e;
+
+    memset(longer, 'x', sizeof longer);
+    for (int64_t i = 0; i < MIRROR_RUNS_KEPT + 5; i++) {
+        const struct mirror_run run = {.tenant = SLICE("contoso"),
+                                       .how = SLICE("sync"),
+                                       .began_s = 99 + i,
+                                       .ended_s = 100 + i,
+                                       .result = i == 7 ? MIRROR_REFUSED : MIRROR_FAILED,
+                                       .changes = (uint64_t)i,
+                                       .trouble = {longer, sizeof longer}};
+
+        assert_int_equal(mirror_run_add(h, &run, &e), 0);
+    }
+    assert_int_equal(mirror_run_add(h, &(struct mirror_run){.how = SLICE("pull"), .ended_s = 5}, &e), 0);
+    assert_int_equal(mirror_runs(h, 0, 10000, see_run, &seen, &e), 0);
+    assert_int_equal(seen.n, MIRROR_RUNS_KEPT + 1);
+    assert_int_equal(seen.newest, MIRROR_RUNS_KEPT + 4);
+    assert_int_equal(strlen(seen.trouble), MIRROR_TROUBLE_MAX);
+    seen.n = 0;
+    assert_int_equal(mirror_runs(h, 100, 10000, see_run, &seen, &e), 0);
+    assert_int_equal(seen.oldest, 5);
+    seen.n = 0;
+    assert_int_equal(mirror_runs(h, 0, 3, see_run, &seen, &e), 0);
+    assert_int_equal(seen.n, 3);
+    assert_int_equal(mirror_results(h, see_result, &seen, &e), 0);
+    assert_int_equal(seen.results[MIRROR_REFUSED], 107);
+    assert_int_equal(seen.results[MIRROR_FAILED], 100 + MIRROR_RUNS_KEPT + 4);
+    assert_int_equal(seen.results[MIRROR_OK], 0);
+    history_close(h);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, history_place_make, history_place_remove)
@@ -176,6 +245,7 @@ int main(void)
         TEST(a_writer_that_is_killed_leaves_what_was_committed_and_nothing_else),
         TEST(a_damaged_file_is_set_aside_by_the_mirror_and_named_by_a_reader),
         TEST(what_a_newer_version_needs_is_added_and_what_is_strange_is_set_aside),
+        TEST(the_last_runs_of_each_tenant_are_kept_and_when_each_result_was_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

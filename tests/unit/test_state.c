@@ -292,17 +292,42 @@ static void what_a_service_uses_is_known_to_others_while_it_runs(void **state)
     struct state *service = open_state(r), *reader = open_state(r);
 
     (void)generation_told(r, reader, 0);
-    state_tell_service(service, 4, r->boot_ns);
+    state_tell_service(service, "postern-policyd", 4, r->boot_ns);
     assert_int_equal(generation_told(r, reader, 1), 4);
-    state_tell_service(service, 5, r->boot_ns);
+    state_tell_service(service, "postern-policyd", 5, r->boot_ns);
     assert_int_equal(generation_told(r, reader, 1), 5);
     /* One that was killed says nothing any more. */
     r->boot_ns += 60 * NS_PER_S;
     (void)generation_told(r, reader, 0);
-    state_tell_service(service, 5, r->boot_ns);
+    state_tell_service(service, "postern-policyd", 5, r->boot_ns);
     assert_int_equal(generation_told(r, reader, 1), 5);
     state_close(service);
     (void)generation_told(r, reader, 0);
+    state_close(reader);
+}
+
+static void each_service_says_which_program_it_is(void **state)
+{
+    static const char *const names[] = {"postern-policyd", "postern-milter", "postern-sasl", "postern-of-tomorrow"};
+    struct room *r = *state;
+    struct state *services[4], *reader = open_state(r);
+    struct state_service told[STATE_SERVICES_MAX];
+
+    for (size_t i = 0; i < 4; i++) {
+        services[i] = open_state(r);
+        state_tell_service(services[i], names[i], 7, ++r->boot_ns);
+    }
+    assert_int_equal(state_services(reader, r->boot_ns, told), 4);
+    for (size_t i = 0; i < 4; i++) {
+        if (i < 3)
+            assert_string_equal(told[i].program, names[i]);
+        else
+            assert_null(told[i].program);
+        assert_int_equal(state_service_tells(names[i]), i < 3);
+        assert_int_equal(told[i].pid, getpid());
+        assert_int_equal(told[i].generation, 7);
+        state_close(services[i]);
+    }
     state_close(reader);
 }
 
@@ -314,13 +339,13 @@ static void the_places_of_dead_services_are_used_again(void **state)
 
     for (unsigned i = 0; i < STATE_SERVICES_MAX; i++) {
         services[i] = open_state(r);
-        state_tell_service(services[i], 1, ++r->boot_ns);
+        state_tell_service(services[i], "postern-policyd", 1, ++r->boot_ns);
     }
     late = open_state(r);
-    state_tell_service(late, 2, ++r->boot_ns);
+    state_tell_service(late, "postern-policyd", 2, ++r->boot_ns);
     assert_int_equal(generation_told(r, reader, STATE_SERVICES_MAX), 1);
     r->boot_ns += 61 * NS_PER_S;
-    state_tell_service(late, 2, r->boot_ns);
+    state_tell_service(late, "postern-policyd", 2, r->boot_ns);
     assert_int_equal(generation_told(r, reader, 1), 2);
     state_close(late);
     for (unsigned i = 0; i < STATE_SERVICES_MAX; i++)
@@ -1546,6 +1571,7 @@ int main(void)
         TEST(each_file_has_its_own_secret),
         TEST(two_openers_share_one_table),
         TEST(what_a_service_uses_is_known_to_others_while_it_runs),
+        TEST(each_service_says_which_program_it_is),
         TEST(the_places_of_dead_services_are_used_again),
         TEST(processes_that_start_at_once_make_one_file),
         TEST(a_lock_that_is_never_given_back_stops_nobody),

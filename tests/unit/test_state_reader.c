@@ -163,7 +163,7 @@ static void fill(const struct room *r, struct state *s)
     charge(r, s, 7, 60);
     block(r, s, 9);
     send(r, s, 11);
-    state_tell_service(s, 4, r->options.boot_ns);
+    state_tell_service(s, "postern-policyd", 4, r->options.boot_ns);
 }
 
 static void who_is_of_the_group_reads_all_and_can_open_nothing_for_writing(void **state)

@@ -102,12 +102,12 @@ export async function systemPage(view) {
       pagedRows(
         T.system.runs,
         [
-          { key: 'seen', as: (t) => time(t) },
+          { key: 'ended', as: (t) => time(t) },
           { key: 'tenant' },
           { key: 'how' },
+          { key: 'result' },
           { key: 'changes', number: true },
-          { key: 'source' },
-          { key: 'by' },
+          { key: 'trouble' },
         ],
         runs,
         load('runs'),
