@@ -3,10 +3,8 @@
  * them to the next relay that meets the member: only what is proven is charged no second time, so that a Redis that
  * says "known" of everybody gets nobody past a limit.
  *
- * A proof names the relay that made it (3 bytes of its outbox's identity), the hour by its wall clock, and the first 6
- * bytes of an HMAC-SHA256 over both and the two keys. It is good for as long as the member is remembered. With a byte
- * more Redis would need 16 more for each mark, of which there are more than of all else. Who owns Redis can try a false
- * one only as often as somebody sends from a new network, and each is counted (batch_counts.unproven).
+ * A proof names the relay that made it (its outbox's identity), the time by its wall clock, and the first 8 bytes of an
+ * HMAC-SHA256 over both and the two keys. It is good for as long as the member is remembered.
  */
 #ifndef POSTERN_CLUSTER_PROOF_H
 #define POSTERN_CLUSTER_PROOF_H
@@ -14,11 +12,11 @@
 #include "core/base/cluster_key.h"
 #include "core/base/slice.h"
 
-#define PROOF_BYTES 12
+#define PROOF_BYTES 17
 
 struct proof_of {
     uint64_t limit_key, member_key;
-    uint32_t relay; /* the first four bytes of its outbox's identity, of which the last three count */
+    uint32_t relay; /* the first four bytes of its outbox's identity */
     int64_t wall_s;
 };
 
@@ -27,7 +25,7 @@ int proof_make(const struct cluster_key *key, const struct proof_of *of, unsigne
 
 /*
  * Does the text prove that another relay than `of` charged this member within the last keep_s, by our clock (an
- * hour or two more: clocks differ, and minutes are not told)?
+ * hour more: clocks differ)?
  */
 bool proof_holds(const struct cluster_key *key, const struct proof_of *of, uint64_t keep_s, struct slice text);
 

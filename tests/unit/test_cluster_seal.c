@@ -202,9 +202,9 @@ static void only_another_relays_own_fresh_proof_holds(void **state)
     assert_false(proof_holds(&a.key, &x, day, proof));
     x = ours, x.member_key = 23;
     assert_false(proof_holds(&a.key, &x, day, proof));
-    x = ours, x.wall_s += (int64_t)day + 3 * 3600;
+    x = ours, x.wall_s += (int64_t)day + 3601;
     assert_false(proof_holds(&a.key, &x, day, proof));
-    x = ours, x.wall_s += (int64_t)day + 3600;
+    x = ours, x.wall_s += (int64_t)day + 3599;
     assert_true(proof_holds(&a.key, &x, day, proof));
     x = ours, x.wall_s -= 3601; /* from the future */
     assert_false(proof_holds(&a.key, &x, day, proof));
