@@ -15,8 +15,8 @@ struct engine;
 struct engine_session;
 
 /*
- * Reads the configuration, opens log, directory and state. program is a literal. 0; -1 with e when the program must not start (bad
- * configuration, no memory). A missing directory or unusable state is logged, not an error.
+ * Reads the configuration, opens log, directory and state. program is a literal. 0; -1 with e when the program must not
+ * start (bad configuration, no memory). A missing directory or unusable state is logged, not an error.
  */
 int engine_open(const char *config_path, const char *program, struct engine **out, struct error *e);
 void engine_close(struct engine *engine);

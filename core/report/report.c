@@ -223,14 +223,13 @@ static void put_mailbox(struct report *r, const struct tenant_facts *tenant, con
     const char *reason = why_not(r, m->primary);
     bool cloud_later = r->out->people && u->cloud_last_s > u->relay.last_s;
 
-    r->out->row(r->out,
-                (const struct value[]){value_word(tenant->name), value_text(m->primary), value_text(m->name),
-                                       value_word(mailbox_type_word(m->recipient_type)),
-                                       value_word(mailbox_setting_word(m->smtp_auth)),
-                                       value_word(reason == NULL ? "yes" : reason),
-                                       value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
-                                       value_number(u->relay.messages), value_time(u->cloud_last_s),
-                                       value_number(u->sign_ins), missing_of(r)});
+    r->out->row(r->out, (const struct value[]){value_word(tenant->name), value_text(m->primary), value_text(m->name),
+                                               value_word(mailbox_type_word(m->recipient_type)),
+                                               value_word(mailbox_setting_word(m->smtp_auth)),
+                                               value_word(reason == NULL ? "yes" : reason),
+                                               value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
+                                               value_number(u->relay.messages), value_time(u->cloud_last_s),
+                                               value_number(u->sign_ins), missing_of(r)});
 }
 
 static bool is_unused(const struct report *r, const struct mailbox_record *m, const struct mailbox_use *u)

@@ -57,7 +57,7 @@ kill -USR1 "$(cat "$T/cluster-c.pid")" "$(cat "$T/policyd-c.pid")"
 becomes 'it reads that another one is protected, by another address of its mailbox' "shares c" 3
 becomes 'which the mirrored directory tells' "postern c explain --user ${who%@*}.alias@contoso.example | grep -c 'found by'" 1
 postern a block user $who >>"$T/cli.log"
-becomes 'nor is a mailbox blocked there that is protected so' "grep -c 'never_block protects' $T/cluster-c.log" 2
+becomes 'nor is a mailbox blocked there that is protected so' "grep -c 'never_block protects' $T/cluster-c.log" '[2-9]'
 is 'and its mail goes on' "$(ask once $who "$T/c/policyd.sock")" DUNNO
 
 # ---- a relay that was away ----

@@ -34,12 +34,12 @@ becomes 'events of a later kind and of a later seal are counted' 'own b newer' $
 is 'what is no event is counted as that' "$(own b false_records)" 1
 newer beat:2:next >"$T/beat"
 read -r incarnation _ <"$T/beat"
-tell HSET postern:{m}:nodes "$(printf %b "$(echo "$incarnation" | bytes)" | tr -d '\0')" <"$T/beat"
+tell HSET 'postern:{m}:nodes' "$(printf %b "$(echo "$incarnation" | bytes)" | tr -d '\0')" <"$T/beat"
 becomes 'so is a heartbeat of a later version' "own b newer | awk '{ print (\$1 > $before + 2) }'" 1
 
 # ---- what it knows in part ----
 newer beat:1:next >"$T/beat"
-tell HSET postern:{m}:nodes later <"$T/beat"
+tell HSET 'postern:{m}:nodes' later <"$T/beat"
 becomes 'a heartbeat that says more is read' "jq -r '.nodes[].name' $T/b/cluster.json | sort | tr '\n' ' '" 'a next '
 is 'and differs in nothing for that' "$(jq -r '.nodes[] | select(.name == "next").differs' "$T/b/cluster.json")" ''
 is 'no relay took what it does not know for a block or a lift' "$(postern a blocks --csv | grep -c contoso) $(postern b blocks --csv | grep -c contoso)" '1 1'

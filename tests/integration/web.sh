@@ -21,6 +21,7 @@ connectors = ( { name = "printers"; networks = ["192.0.2.0/24"]; } );
 policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
 web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; hosts = ["relay.contoso.example"]; };
 END
+policyd='' web=''
 start()
 {
     "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &

@@ -6,16 +6,14 @@ cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 rules=conf/prometheus/postern.rules.yml dashboard=conf/grafana/postern.json
-prometheus='' forwarder=''
-trap 'kill $prometheus $forwarder 2>/dev/null; relay_stop' EXIT
+server='' forwarder=''
+trap 'kill $server $forwarder 2>/dev/null; relay_stop' EXIT
 
 is 'promtool finds the rules well formed' "$("$PROMTOOL" check rules $rules 2>&1 | grep -c 'SUCCESS: [1-9]')" 1
 is 'each rule fires when it should, and on no usual day' "$("$PROMTOOL" test rules tests/prometheus/rules.test.yml 2>&1 | sed -n 's/^ *//; /SUCCESS\|FAILED/p')" SUCCESS
-for alert in $(sed -n 's/.*- alert: //p' $rules); do
+is 'each rule is tested' "$(sed -n 's/.*- alert: //p' $rules | while read -r alert; do
     grep -q "alertname=\"$alert\"" tests/prometheus/rules.test.yml || echo "$alert"
-done >"${TMPDIR:-/tmp}/untested.$$"
-is 'each rule is tested' "$(cat "${TMPDIR:-/tmp}/untested.$$")" ''
-rm -f "${TMPDIR:-/tmp}/untested.$$"
+done)" ''
 
 make_relay '{ name = "burst"; per = "user"; count = "messages"; rate = "4/d"; burst = 4; },
     { name = "watch"; per = "user"; count = "recipients"; rate = "2/d"; burst = 2; then = "monitor"; },
@@ -40,7 +38,7 @@ scrape_configs:
 END
 "$PROMETHEUS" --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" --web.listen-address="127.0.0.1:$own" \
     --log.level=warn >"$T/prometheus.log" 2>&1 &
-prometheus=$!
+server=$!
 ask() { curl -s "http://127.0.0.1:$own/api/v1/$1" "${@:2}"; }
 ask_query() { ask query --data-urlencode "query=$1"; }
 
