@@ -138,7 +138,7 @@ static void ask_slots(struct shard *from)
 static void take_map(struct node *n)
 {
     struct shards *s = &n->shards;
-    struct shard *masters[SLOTS_MASTERS_MAX];
+    struct shard *masters[SLOTS_MASTERS_MAX] = {NULL};
 
     for (unsigned i = 0; i < SLOTS_MASTERS_MAX; i++)
         s->of[i].listed = false;

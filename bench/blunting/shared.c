@@ -300,7 +300,7 @@ static void tell_others(struct shared *sh, struct sharing *from)
         for (unsigned i = 0; i < sh->n; i++)
             if (sh->of + i != from)
                 hear_event(sh->of + i, text);
-        events_arrived(from->events);
+        events_arrived(from->events, at.now_ns);
     }
     (void)habit_list_begin_round(from->habits);
     while (habit_list_next(from->habits, &word)) {

@@ -69,7 +69,7 @@ static int check_kind(const char *kind, struct error *e)
 /* What the verb can't have is an error: it would not be done as it was meant. */
 static int check_fit(const struct act *act, const struct act_row *row, const char *again, struct error *e)
 {
-    uint64_t seconds;
+    uint64_t seconds = 0;
 
     if (row->has_subject != (act->subject[0] != '\0'))
         return error_set(e, row->has_subject ? "subject is missing: %s whom?" : "%s has no subject", row->word);

@@ -27,7 +27,7 @@ for round in 1 2 3 4 5 6 7; do
     [ $round -ne 5 ] || postern c unblock user user50@contoso.example >>"$T/cli.log"
 done >"$T/passed"
 is 'in a storm messages pass' "$(sort -u "$T/passed")" DUNNO
-for net in 1 2 3; do
+for net in 1 2; do
     for name in a b c; do ask once user40@contoso.example "$T/$name/policyd.sock" "198.51.$((100 + net)).1"; done
 done >"$T/travel"
 is 'so does a traveller' "$(sort -u "$T/travel")" DUNNO
@@ -42,8 +42,8 @@ for i in $(seq "$first" "$n"); do
     becomes 'which all know' "agree user$i@contoso.example a b c" agreed
 done
 becomes 'and its network once' "all_of user$n@contoso.example roaming" '1 1 1 '
-for name in a b c; do ask once user40@contoso.example "$T/$name/policyd.sock" 198.51.104.1 >/dev/null; done
-becomes "a traveller's networks are counted once" "all_of user40@contoso.example roaming" '4 4 4 '
+for name in a b c; do ask once user40@contoso.example "$T/$name/policyd.sock" 198.51.103.1 >/dev/null; done
+becomes "a traveller's networks are counted once" "all_of user40@contoso.example roaming" '3 3 3 '
 becomes 'no block is lost' "for name in a b c; do postern \$name blocks --csv | grep -c user51@; done" '1*1*1'
 becomes 'and none stands that was lifted' "for name in a b c; do postern \$name blocks --csv | grep -c user50@; done" '0*0*0'
 is 'nothing was taken for a false record' "$(for name in a b c; do own $name false_records; done | sort -u)" 0

@@ -104,8 +104,27 @@ total=$((total + $(cat "$T/count")))
 becomes "while slots are moved, all is counted, once: $total" counted "$total"
 is 'relays were redirected (MOVED)' "$(($(errors 2 MOVED) - ${before:-0}))" '[1-9]*'
 becomes 'and tell nobody that anything is wrong' "grep -c 'forgotten\|Redis refuses' $T/cluster-a.log $T/cluster-b.log | sed 's/.*://' | tr '\n' ' '" '0 0 '
-# A slot of which all keys are moved, but whose move is not over: that with the most, since some logins can't send any more.
-slot=$(at 3 --scan --pattern 'postern:{??}:*' | grep -ao '^postern:{..}' | sort | uniq -c | sort -rn | sed -n '1s/.*{\(..\)}.*/\1/p')
+# A slot of which all keys are moved, but whose move is not over: one that a message has just been counted in, since some logins
+# can't send any more.
+ends()
+{
+    at 3 EVAL "
+        local sums, out, cursor = {}, {}, '0'
+        repeat
+            local page = redis.call('SCAN', cursor, 'MATCH', 'postern:{??}:*', 'COUNT', 1000)
+            cursor = page[1]
+            for _, key in ipairs(page[2]) do
+                local tag, value = string.sub(key, 10, 11), redis.pcall('GET', key)
+                sums[tag] = (sums[tag] or 0) + (type(value) == 'string' and tonumber(value) or 0)
+            end
+        until cursor == '0'
+        for tag, sum in pairs(sums) do out[#out + 1] = tag .. string.format(' %.0f', sum) end
+        return out" 0 | sort
+}
+ends >"$T/ends"
+count 1 1 41
+becomes "one more of each: $total" counted "$total"
+slot=$(ends | comm -13 "$T/ends" - | sed -n '1s/ .*//p')
 slot=$(at 3 CLUSTER KEYSLOT "{$slot}")
 {
     at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 3 CLUSTER MYID)"
