@@ -167,7 +167,7 @@ enum list_taken shared_lists_take(struct shared_lists *s, const struct list_note
     known->round = s->round;
     if (order == 0)
         known->told = known->told || from != LIST_OF_OURS;
-    else if (from == LIST_OF_KEPT)
+    else if (from != LIST_OF_OURS) /* who told it has put it in Redis, too, for those who come later */
         known->told = s->all_told = false;
     return order == 0 ? LIST_KNOWN : LIST_OLDER;
 }
