@@ -64,6 +64,27 @@ void command_add_static(struct command *c, const char *word)
     add_word(c, word, strlen(word));
 }
 
+void command_scan(struct command *c, const char *pattern, struct slice cursor, const char *count)
+{
+    command_begin(c);
+    command_add_static(c, "SCAN");
+    command_add(c, cursor);
+    command_add_static(c, "MATCH");
+    command_add_static(c, pattern);
+    command_add_static(c, "COUNT");
+    command_add_static(c, count);
+}
+
+void command_hscan(struct command *c, const char *hash, struct slice cursor, const char *count)
+{
+    command_begin(c);
+    command_add_static(c, "HSCAN");
+    command_add_static(c, hash);
+    command_add(c, cursor);
+    command_add_static(c, "COUNT");
+    command_add_static(c, count);
+}
+
 unsigned tag_of_key(uint64_t key)
 {
     return 1 + (unsigned)(key >> (KEY_BITS - TAG_BITS) & (KEY_TAGS - 1));

@@ -26,6 +26,11 @@ void command_add_signed(struct command *c, int64_t n);
 /* The word lives until the command is sent. */
 void command_add_static(struct command *c, const char *word);
 
+/* A page of all keys like the pattern, or of a hash, from the cursor on: the whole command. The texts live until it is
+ * sent. Replies: reply_page. */
+void command_scan(struct command *c, const char *pattern, struct slice cursor, const char *count);
+void command_hscan(struct command *c, const char *hash, struct slice cursor, const char *count);
+
 /* Counters are spread over so many slots of a Redis Cluster, by hash tags "{00}" to "{ff}" in their names. All else has
  * the tag "{m}", and is on one node. */
 #define KEY_TAGS 256u

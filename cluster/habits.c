@@ -330,13 +330,7 @@ static void on_scanned(void *arg, const struct reply *reply);
 
 static void scan(struct node *n, struct slice cursor)
 {
-    command_begin(&n->command);
-    command_add_static(&n->command, "SCAN");
-    command_add(&n->command, cursor);
-    command_add_static(&n->command, "MATCH");
-    command_add_static(&n->command, KEPT_PATTERN);
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, SCAN_AT_ONCE);
+    command_scan(&n->command, KEPT_PATTERN, cursor, SCAN_AT_ONCE);
     n->habits->warm = link_send(n->link, &n->command, on_scanned, n) == 0 ? HABITS_SCAN : HABITS_WAIT;
 }
 

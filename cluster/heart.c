@@ -210,12 +210,7 @@ static void on_nodes(void *arg, const struct reply *reply)
 
 static void scan_nodes(struct node *n, struct slice cursor)
 {
-    command_begin(&n->command);
-    command_add_static(&n->command, "HSCAN");
-    command_add_static(&n->command, NODES);
-    command_add(&n->command, cursor);
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, "500");
+    command_hscan(&n->command, NODES, cursor, "500");
     (void)link_send(n->link, &n->command, on_nodes, n);
 }
 

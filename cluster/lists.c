@@ -174,25 +174,18 @@ void node_tell_lists(struct node *n)
     }
 }
 
-/* For those who come later: the entry as it stands. Redis sees a keyed hash of its name. */
+/* Redis sees a keyed hash of the entry. */
 void node_keep_list(struct node *n, struct slice text)
 {
-    unsigned char record[EVENT_TEXT_MAX + SEAL_EXTRA_BYTES], field[8];
-    size_t sealed = seal(n->sealer, SEAL_KEPT, text, record);
     struct slice body = {text.p + EVENT_HEAD_BYTES, text.n - EVENT_HEAD_BYTES}, entry;
+    unsigned char field[NODE_FIELD_BYTES];
     const char kind[] = "list";
 
     (void)slice_cut(body, '\t', NULL, &entry);
     (void)slice_cut(entry, '\t', NULL, &entry);
     (void)slice_cut(entry, '\t', &entry, NULL);
     bytes_put64(field, hash_mix(hash_bytes(&n->key->hash, kind, sizeof kind), hash_slice(&n->key->hash, entry)));
-    command_begin(&n->command);
-    command_add_static(&n->command, "HSET");
-    command_add_static(&n->command, KEPT);
-    command_add(&n->command, (struct slice){(const char *)field, sizeof field});
-    command_add(&n->command, (struct slice){(const char *)record, sealed});
-    if (sealed > 0)
-        (void)link_send(n->link, &n->command, node_told, n);
+    node_keep(n, KEPT, field, text);
 }
 
 /* ---- from the others ---- */
@@ -265,12 +258,7 @@ static void on_kept(void *arg, const struct reply *reply)
 
 static void scan_kept(struct node *n, struct slice cursor)
 {
-    command_begin(&n->command);
-    command_add_static(&n->command, "HSCAN");
-    command_add_static(&n->command, KEPT);
-    command_add(&n->command, cursor);
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, "100");
+    command_hscan(&n->command, KEPT, cursor, "100");
     (void)link_send(n->link, &n->command, on_kept, n);
 }
 

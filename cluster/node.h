@@ -266,6 +266,9 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* cluster/usage.c: what mailboxes did at the relays; once a second. */
 void node_share_usage(struct node *n, uint64_t boot_ns);
+/* Keeps an event in a hash of Redis, sealed, for those who come later; the field has NODE_FIELD_BYTES. */
+#define NODE_FIELD_BYTES 8u
+void node_keep(struct node *n, const char *hash, const unsigned char *field, struct slice text);
 /* cluster.folder, made if need be. A descriptor, or -1 with e. */
 int node_folder(const struct node *n, struct error *e);
 

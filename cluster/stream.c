@@ -107,21 +107,15 @@ static bool is_before(const unsigned long long a[2], const unsigned long long b[
     return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
 }
 
-static void add_block_key(struct command *c, const unsigned char *key)
-{
-    command_add(c, (struct slice){(const char *)key, 8});
-}
-
-/* For those who come later: the block as it stands, until it is lifted. */
-static void keep_block(struct node *n, struct slice text)
+void node_keep(struct node *n, const char *hash, const unsigned char *field, struct slice text)
 {
     unsigned char record[EVENT_TEXT_MAX + SEAL_EXTRA_BYTES];
     size_t sealed = seal(n->sealer, SEAL_KEPT, text, record);
 
     command_begin(&n->command);
     command_add_static(&n->command, "HSET");
-    command_add_static(&n->command, BLOCKS);
-    add_block_key(&n->command, (const unsigned char *)text.p + EVENT_HEAD_BYTES);
+    command_add_static(&n->command, hash);
+    command_add(&n->command, (struct slice){(const char *)field, NODE_FIELD_BYTES});
     command_add(&n->command, (struct slice){(const char *)record, sealed});
     if (sealed > 0)
         (void)link_send(n->link, &n->command, node_told, n);
@@ -133,7 +127,7 @@ static void keep_no_longer(struct node *n, const unsigned char *keys, size_t cou
     command_add_static(&n->command, "HDEL");
     command_add_static(&n->command, BLOCKS);
     for (size_t i = 0; i < count; i++)
-        add_block_key(&n->command, keys + i * step);
+        command_add(&n->command, (struct slice){(const char *)keys + i * step, NODE_FIELD_BYTES});
     (void)link_send(n->link, &n->command, node_told, n);
 }
 
@@ -143,7 +137,7 @@ static bool send_event(struct node *n, struct slice text)
     size_t sealed = seal(n->sealer, SEAL_EVENT, text, record);
 
     if (text.p[0] == EVENT_BLOCK)
-        keep_block(n, text);
+        node_keep(n, BLOCKS, (const unsigned char *)text.p + EVENT_HEAD_BYTES, text); /* until it is lifted */
     else if (text.p[0] == EVENT_FORGET)
         keep_no_longer(n, (const unsigned char *)text.p + EVENT_HEAD_BYTES,
                        (text.n - EVENT_HEAD_BYTES) / FORGET_ENTRY_BYTES, FORGET_ENTRY_BYTES);
@@ -574,12 +568,7 @@ static void on_kept(void *arg, const struct reply *reply)
 
 static void scan_blocks(struct node *n, struct slice cursor)
 {
-    command_begin(&n->command);
-    command_add_static(&n->command, "HSCAN");
-    command_add_static(&n->command, BLOCKS);
-    command_add(&n->command, cursor);
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, "100");
+    command_hscan(&n->command, BLOCKS, cursor, "100");
     (void)link_send(n->link, &n->command, on_kept, n);
 }
 

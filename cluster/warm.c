@@ -51,13 +51,7 @@ static void again(struct node *n)
 
 static void scan(struct node *n, struct slice cursor)
 {
-    command_begin(&n->command);
-    command_add_static(&n->command, "SCAN");
-    command_add(&n->command, cursor);
-    command_add_static(&n->command, "MATCH");
-    command_add_static(&n->command, SCAN_PATTERN);
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, SCAN_AT_ONCE);
+    command_scan(&n->command, SCAN_PATTERN, cursor, SCAN_AT_ONCE);
     if (link_send(link_of(n), &n->command, on_scanned, n) != 0)
         again(n);
 }

@@ -7,10 +7,6 @@ static void remark(struct printer *p, enum remark remark, const char *text)
 {
     const struct print *print = (const struct print *)p;
 
-    if (print->remarked != NULL) {
-        print->remarked(print->remarked_arg, remark, text);
-        return;
-    }
     (void)fflush(print->to); /* in the order in which it was said, where both go to one place */
     if (remark == REMARK_WARNING)
         fprintf(stderr, "%s%s%s: ", print->program, print->command != NULL ? " " : "",
@@ -68,14 +64,6 @@ struct printer *print_begin(FILE *to, enum output_format format, const struct te
     print->command = command;
     fill_in(&print->printer);
     return &print->printer;
-}
-
-void print_set_remarks(struct printer *printer, print_remarked *remarked, void *arg)
-{
-    struct print *print = (struct print *)printer;
-
-    print->remarked = remarked;
-    print->remarked_arg = arg;
 }
 
 int print_end(struct printer *printer)

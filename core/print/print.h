@@ -25,9 +25,6 @@ enum output_format { OUTPUT_TEXT, OUTPUT_CSV, OUTPUT_JSON };
  */
 struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *program,
                             const char *command);
-/* Gives the remarks to another than the standard error. */
-typedef void print_remarked(void *arg, enum remark remark, const char *text);
-void print_set_remarks(struct printer *printer, print_remarked *remarked, void *arg);
 /* Writes what is left and frees it (NULL is without memory). 0; -1 with errno when something could not be written. */
 int print_end(struct printer *printer);
 
@@ -37,8 +34,6 @@ struct print {
     struct printer printer; /* first, so that one is the other */
     FILE *to;
     const char *program, *command;
-    print_remarked *remarked; /* NULL: remarks go to the standard error */
-    void *remarked_arg;
     struct terminal terminal;
     struct table table;                /* the one that was begun last */
     size_t rows;                       /* of it */
