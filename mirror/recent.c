@@ -59,39 +59,22 @@ static bool add_use(void *arg, struct slice tenant, struct slice mailbox, const 
 
 #define MISSING_NAMED 2u
 
-static void add_missing(struct recent *r, const char *words)
-{
-    if (r->n_missing++ < MISSING_NAMED)
-        buf_addf(&r->missing, "%s%s", r->n_missing > 1 ? ", " : "", words);
-}
-
 static void add_gap(void *arg, const struct usage_gap *gap)
 {
-    char text[160];
+    struct recent *r = arg;
+    char text[300];
     struct buf b = BUF_OVER(text);
 
     usage_gap_words(gap, &b);
-    add_missing(arg, text);
+    if (r->n_missing++ < MISSING_NAMED)
+        buf_addf(&r->missing, "%s%s", r->n_missing > 1 ? ", " : "", text);
 }
 
 static int find_missing(struct recent *r, const struct config *config, struct journal *journal, int64_t now,
                         struct error *e)
 {
-    char text[160];
-
-    for (size_t i = 0; i < config->n_other_relays; i++) {
-        int known = journal_knows_relay(journal, config->other_relays[i], e);
-        struct buf b = BUF_OVER(text);
-
-        if (known < 0)
-            return -1;
-        if (known > 0)
-            continue;
-        buf_add(&b, SLICE("the usage of the relay "));
-        buf_add_escaped(&b, config->other_relays[i], 64);
-        buf_add(&b, SLICE(" is not known here"));
-        add_missing(r, text);
-    }
+    if (journal_unknown_relays(journal, config->other_relays, config->n_other_relays, add_gap, r, e) != 0)
+        return -1;
     if (journal_usage_gaps(journal, now, add_gap, r, e) != 0)
         return -1;
     if (r->n_missing > MISSING_NAMED)

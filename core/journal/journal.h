@@ -217,8 +217,10 @@ bool journal_has_others(const struct journal *j);
  * or when it was used last, says these, too. None where no others were added. 0, or -1 with e. */
 int journal_usage_gaps(struct journal *j, int64_t now_s, usage_gap_each *each, void *arg, struct error *e);
 
-/* Has the relay of that name been heard of? Then what it has not told is among the gaps. 1, 0, or -1 with e. */
-int journal_knows_relay(struct journal *j, struct slice name, struct error *e);
+/* Those of these relays that nothing was ever heard of; of the others what is missing is among the gaps above. NULL:
+ * nothing was heard of any. 0, or -1 with e. */
+int journal_unknown_relays(struct journal *j, const struct slice *names, size_t n, usage_gap_each *each, void *arg,
+                           struct error *e);
 
 /* Whose usage; all zero: everybody's. All that is asked for must hold. */
 struct usage_query {

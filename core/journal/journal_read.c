@@ -317,7 +317,48 @@ bool journal_copy_name(sqlite3_stmt *s, int column, char *out, size_t cap, size_
     return true;
 }
 
-/* ---- totals ---- */
+/* ---- totals and counts: tables so short that they are read at once ---- */
+
+struct short_table {
+    const char *sql;
+    size_t row_bytes;
+    unsigned most; /* rows; a database that somebody else filled has more, which are left out */
+    bool (*read)(sqlite3_stmt *s, void *row); /* false: that is none of ours */
+};
+
+/* With file_lock held. */
+static int fill_rows(struct journal *j, const struct short_table *t, char *rows, unsigned *n, struct error *e)
+{
+    sqlite3_stmt *s = journal_prepare(j, t->sql, e);
+    int code;
+
+    if (s == NULL)
+        return -1;
+    while (*n < t->most && sqlite3_step(s) == SQLITE_ROW)
+        *n += t->read(s, rows + *n * t->row_bytes);
+    code = sqlite3_finalize(s);
+    return code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
+}
+
+/* The rows, malloc'ed, and how many; NULL with e. */
+static void *read_short_table(struct journal *j, const struct short_table *t, unsigned *n, struct error *e)
+{
+    char *rows = calloc(t->most, t->row_bytes);
+    int result;
+
+    *n = 0;
+    if (rows == NULL) {
+        (void)error_set(e, "out of memory");
+        return NULL;
+    }
+    journal_lock(j);
+    result = journal_begin_piece(j, e) == 0 ? fill_rows(j, t, rows, n, e) : -1;
+    journal_unlock(j);
+    if (result == 0)
+        return rows;
+    free(rows);
+    return NULL;
+}
 
 struct total {
     char program[PROGRAM_NAME_MAX];
@@ -326,12 +367,10 @@ struct total {
     uint64_t count;
 };
 
-/* As many as there can be of several programs; a database that somebody else filled has more, which are left out. */
-#define TOTALS_MAX 1024u
-
-static bool read_total(sqlite3_stmt *s, struct total *t)
+static bool read_total(sqlite3_stmt *s, void *row)
 {
     struct slice verdict = slice_of((const char *)sqlite3_column_text(s, 1));
+    struct total *t = row;
     size_t n;
 
     if (!journal_copy_name(s, 0, t->program, sizeof t->program, &n) || n == 0 || sqlite3_column_int64(s, 3) < 0 ||
@@ -346,38 +385,23 @@ static bool read_total(sqlite3_stmt *s, struct total *t)
     return false;
 }
 
-/* With file_lock held. */
-static int fill_totals(struct journal *j, struct total *list, unsigned *n, struct error *e)
-{
-    sqlite3_stmt *s = journal_prepare(j, "SELECT program,verdict,reason,count FROM totals LIMIT 8192", e);
-    int code;
-
-    if (s == NULL)
-        return -1;
-    while (*n < TOTALS_MAX && sqlite3_step(s) == SQLITE_ROW)
-        *n += read_total(s, &list[*n]);
-    code = sqlite3_finalize(s);
-    return code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
-}
-
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e)
 {
-    struct total *list = calloc(TOTALS_MAX, sizeof *list);
-    unsigned n = 0;
-    int result;
+    /* As many as there can be of several programs. */
+    static const struct short_table totals = {"SELECT program,verdict,reason,count FROM totals LIMIT 8192",
+                                              sizeof(struct total), 1024, read_total};
+    unsigned n;
+    struct total *list = read_short_table(j, &totals, &n, e);
 
     if (list == NULL)
-        return error_set(e, "out of memory");
-    journal_lock(j);
-    result = journal_begin_piece(j, e) == 0 ? fill_totals(j, list, &n, e) : -1;
-    journal_unlock(j);
-    for (unsigned i = 0; result == 0 && i < n; i++)
+        return -1;
+    for (unsigned i = 0; i < n; i++)
         if (!each(arg, list[i].program, list[i].action, list[i].reason, list[i].count))
             break;
     free(list);
-    return result;
+    return 0;
 }
 
 struct count {
@@ -387,8 +411,9 @@ struct count {
     uint64_t count;
 };
 
-static bool read_count(sqlite3_stmt *s, struct count *c)
+static bool read_count(sqlite3_stmt *s, void *row)
 {
+    struct count *c = row;
     size_t n;
 
     if (!journal_copy_name(s, 0, c->program, sizeof c->program, &n) || n == 0 ||
@@ -399,40 +424,24 @@ static bool read_count(sqlite3_stmt *s, struct count *c)
     return true;
 }
 
-/* With file_lock held. */
-static int fill_counts(struct journal *j, struct count *list, unsigned *n, struct error *e)
-{
-    sqlite3_stmt *s =
-        journal_prepare(j, "SELECT program,what,name,count FROM counts ORDER BY what,name,program LIMIT 8192", e);
-    int code;
-
-    if (s == NULL)
-        return -1;
-    while (*n < JOURNAL_COUNTS_MAX && sqlite3_step(s) == SQLITE_ROW)
-        *n += read_count(s, &list[*n]);
-    code = sqlite3_finalize(s);
-    return code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
-}
-
 int journal_counts(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum journal_counted what, const char *name,
                                 uint64_t count),
                    void *arg, struct error *e)
 {
-    struct count *list = calloc(JOURNAL_COUNTS_MAX, sizeof *list);
-    unsigned n = 0;
-    int result;
+    static const struct short_table counts = {
+        "SELECT program,what,name,count FROM counts ORDER BY what,name,program LIMIT 8192", sizeof(struct count),
+        JOURNAL_COUNTS_MAX, read_count};
+    unsigned n;
+    struct count *list = read_short_table(j, &counts, &n, e);
 
     if (list == NULL)
-        return error_set(e, "out of memory");
-    journal_lock(j);
-    result = journal_begin_piece(j, e) == 0 ? fill_counts(j, list, &n, e) : -1;
-    journal_unlock(j);
-    for (unsigned i = 0; result == 0 && i < n; i++)
+        return -1;
+    for (unsigned i = 0; i < n; i++)
         if (!each(arg, list[i].program, list[i].what, list[i].name, list[i].count))
             break;
     free(list);
-    return result;
+    return 0;
 }
 
 int journal_dropped(struct journal *j, uint64_t *count, struct error *e)

@@ -58,17 +58,37 @@ int journal_usage_gaps(struct journal *j, int64_t now_s, usage_gap_each *each, v
     return result;
 }
 
-int journal_knows_relay(struct journal *j, struct slice name, struct error *e)
+/* 1: it was heard of; 0: it was not; -1 with e. */
+static int knows_relay(struct journal *j, struct slice name, struct error *e)
 {
     struct others_relay relay = {.id = 0};
     struct others *others;
     int result;
 
+    if (j == NULL)
+        return 0;
     journal_lock(j);
     others = others_of(j);
     result = others != NULL ? others_relay(others, name, &relay, e) : 0;
     journal_unlock(j);
     return result == 0 ? relay.id != 0 : -1;
+}
+
+int journal_unknown_relays(struct journal *j, const struct slice *names, size_t n, usage_gap_each *each, void *arg,
+                           struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        int known = knows_relay(j, names[i], e);
+        char name[256];
+        struct buf b = BUF_OVER(name);
+
+        if (known < 0)
+            return -1;
+        buf_add(&b, names[i]);
+        if (known == 0)
+            each(arg, &(struct usage_gap){.kind = USAGE_GAP_OTHER, .relay = name});
+    }
+    return 0;
 }
 
 /* ---- a walk: pieces of both, merged by their names ---- */

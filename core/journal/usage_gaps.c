@@ -17,6 +17,11 @@ void usage_gap_words(const struct usage_gap *gap, struct buf *b)
     case USAGE_GAP_ALL:
         buf_addf(b, "the usage of the cluster's other relays is not known (%s)", gap->why);
         return;
+    case USAGE_GAP_OTHER:
+        buf_add(b, SLICE("the usage of the relay "));
+        buf_add_escaped(b, slice_of(gap->relay), 128);
+        buf_add(b, SLICE(" is not known here"));
+        return;
     case USAGE_GAP_NEVER:
         buf_addf(b, "relay %s has not told its usage", gap->relay);
         return;

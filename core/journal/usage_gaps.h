@@ -15,6 +15,7 @@
 
 enum usage_gap_kind {
     USAGE_GAP_ALL,   /* nothing is known of any other relay: `why` */
+    USAGE_GAP_OTHER, /* the configuration names the relay, and nothing is known of it */
     USAGE_GAP_NEVER, /* the relay has never told any */
     USAGE_GAP_PART,  /* it has not told all of it yet */
     USAGE_GAP_LATE   /* it told it last at told_s */
@@ -22,7 +23,7 @@ enum usage_gap_kind {
 
 struct usage_gap {
     enum usage_gap_kind kind;
-    const char *relay; /* printable; NULL with USAGE_GAP_ALL */
+    const char *relay; /* printable, but for USAGE_GAP_OTHER; NULL with USAGE_GAP_ALL */
     const char *why;
     int64_t told_s, now_s; /* wall clock */
 };

@@ -30,31 +30,6 @@ static void add_gap(void *arg, const struct usage_gap *gap)
     add(arg, gap->relay != NULL ? slice_of(gap->relay) : SLICE("*"), text);
 }
 
-/* 1: what it tells is known here, or else a gap. */
-static int tells(struct journal *journal, struct slice relay, struct error *e)
-{
-    return journal != NULL ? journal_knows_relay(journal, relay, e) : 0;
-}
-
-static int add_other_relays(struct finding *f, const struct config *config, struct journal *journal, struct error *e)
-{
-    for (size_t i = 0; i < config->n_other_relays; i++) {
-        int known = tells(journal, config->other_relays[i], e);
-        char text[300];
-        struct buf b = BUF_OVER(text);
-
-        if (known < 0)
-            return -1;
-        if (known > 0)
-            continue;
-        buf_add(&b, SLICE("the usage of the relay "));
-        buf_add_escaped(&b, config->other_relays[i], 128);
-        buf_add(&b, SLICE(" is not known here"));
-        add(f, config->other_relays[i], text);
-    }
-    return 0;
-}
-
 int usage_missing_find(const struct config *config, struct journal *journal, int64_t now_s, struct usage_missing *out,
                        usage_missing_each *each, void *arg, struct error *e)
 {
@@ -64,7 +39,7 @@ int usage_missing_find(const struct config *config, struct journal *journal, int
     *out = (struct usage_missing){.n = 0};
     f.words = BUF_OVER(out->words);
     f.names = BUF_OVER(out->names);
-    if (add_other_relays(&f, config, journal, e) != 0)
+    if (journal_unknown_relays(journal, config->other_relays, config->n_other_relays, add_gap, &f, e) != 0)
         return -1;
     if (config->cluster.configured && journal == NULL)
         add_gap(&f, &none);
