@@ -505,7 +505,17 @@ static void subtract_totals(struct journal *j, journal_totals_t totals, uint64_t
                 atomic_fetch_sub_explicit(&j->totals[a][r], totals[a][r], memory_order_relaxed);
 }
 
-static bool read_counts(struct journal *j)
+static bool has_counts(struct journal *j)
+{
+    bool any;
+
+    (void)pthread_mutex_lock(&j->note_lock);
+    any = j->counts.any;
+    (void)pthread_mutex_unlock(&j->note_lock);
+    return any;
+}
+
+static void read_counts(struct journal *j)
 {
     (void)pthread_mutex_lock(&j->note_lock);
     if (j->counts.any)
@@ -513,7 +523,6 @@ static bool read_counts(struct journal *j)
     else
         j->counting.any = false;
     (void)pthread_mutex_unlock(&j->note_lock);
-    return j->counting.any;
 }
 
 static void subtract_counts(struct journal *j)
@@ -567,7 +576,7 @@ static int write_batch(struct journal *j, struct journal_batch *batch, struct er
     uint64_t dropped;
 
     (void)read_totals(j, totals, &dropped);
-    (void)read_counts(j);
+    read_counts(j);
     if (journal_write_round(j, batch, totals, dropped, j->tally_sorted, e) != 0)
         return -1;
     subtract_totals(j, totals, dropped);
@@ -594,8 +603,7 @@ static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
     journal_totals_t totals;
     uint64_t dropped;
     bool fresh = !is_empty(batch);
-    bool counted = read_counts(j);
-    bool any = read_totals(j, totals, &dropped) || counted || fresh || tally_count(j->tally) > 0;
+    bool any = read_totals(j, totals, &dropped) || has_counts(j) || fresh || tally_count(j->tally) > 0;
 
     if (!any && j->file != NULL && wall_ns - j->idle_ns < IDLE_NS)
         return 0;
