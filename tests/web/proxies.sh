@@ -4,27 +4,13 @@
 # that "ssh -L" would forward, forwarded. TAP lines.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. scripts/relay.sh
-. tests/e2e/lib.sh
-T=$(mktemp -d "${TMPDIR:-/tmp}/postern-proxies.XXXXXX")
-pids=
-finish() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; relay_give_back; rm -rf "$T"; }
-trap finish EXIT
-trap 'exit 1' INT TERM
-chmod 755 "$T"
-mkdir "$T/run" "$T/nginx"
-
-background() { "$@" >>"$T/background.log" 2>&1 & pids="$pids $!"; }
-background python3 tests/web/standin.py recorder "$T/run/web.sock" "$T/record"
+. tests/web/lib.sh
+mkdir "$T/nginx"
 sign_in=$(relay_free_port)
 background python3 tests/web/standin.py sign-in "$sign_in"
-relay_wait relay_listens_at "$T/run/web.sock" || { cat "$T/background.log"; exit 1; }
-relay_wait relay_listens "$sign_in" || { cat "$T/background.log"; exit 1; }
+relay_wait relay_listens "$sign_in" || give_up
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/certificate.pem" -days 2 \
-    -subj /CN=mx1.contoso.example -addext subjectAltName=DNS:mx1.contoso.example 2>/dev/null
 echo 'proxy_set_header X-Postern-Proxy "the-right-secret";' >"$T/nginx/secret"
-port=$(relay_free_port)
 {
     echo "pid $T/nginx.pid; error_log $T/nginx/error.log; events { }"
     echo "http { access_log off; client_body_temp_path $T/nginx/body; proxy_temp_path $T/nginx/proxy; fastcgi_temp_path $T/nginx/f;"
@@ -35,16 +21,7 @@ port=$(relay_free_port)
     echo '}'
 } >"$T/nginx.conf"
 background nginx -c "$T/nginx.conf" -g 'daemon off;'
-relay_wait relay_listens "$port" || { cat "$T/background.log" "$T/nginx/error.log"; exit 1; }
-
-# browse TARGET [OPTION...]: status, where it leads, and the page.
-browse()
-{
-    curl -sS --max-time 60 --cacert "$T/certificate.pem" --resolve "mx1.contoso.example:$port:127.0.0.1" \
-        -w '%{http_code} %{redirect_url}\n' "${@:2}" "https://mx1.contoso.example:$port$1" 2>&1
-}
-# field NAME: what the last request that arrived had of it, a line each.
-field() { tail -n 1 "$T/record" | jq -r --arg name "$1" '.fields[$name] // [] | .[]'; }
+relay_wait relay_listens "$port" || { cat "$T/nginx/error.log"; give_up; }
 
 is 'who is not signed in is sent to sign in' "$(browse /mailboxes | grep -o '^30.*')" "302 https://mx1.contoso.example*/oauth2/start?rd=https://mx1.contoso.example/mailboxes"
 is 'where the service has its page' "$(browse '/oauth2/start?rd=x')" 'sign in here*200*'

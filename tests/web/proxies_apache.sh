@@ -3,26 +3,12 @@
 # postern-web that writes down what arrives. Who somebody is comes from the provider alone, whatever a client sends. TAP lines.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. scripts/relay.sh
-. tests/e2e/lib.sh
-T=$(mktemp -d "${TMPDIR:-/tmp}/postern-apache.XXXXXX")
-pids=
-finish() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; relay_give_back; rm -rf "$T"; }
-trap finish EXIT
-trap 'exit 1' INT TERM
-chmod 755 "$T"
-mkdir "$T/run" "$T/cache"
+. tests/web/lib.sh
+mkdir "$T/cache"
 modules=/usr/lib/apache2/modules
-
-background() { "$@" >>"$T/background.log" 2>&1 & pids="$pids $!"; }
-give_up() { cat "$T"/*.log; exit 1; }
 openssl genrsa -out "$T/provider.key" 2048 2>/dev/null
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/certificate.pem" -days 2 \
-    -subj /CN=mx1.contoso.example -addext subjectAltName=DNS:mx1.contoso.example 2>/dev/null
-provider=$(relay_free_port) port=$(relay_free_port)
-background python3 tests/web/standin.py recorder "$T/run/web.sock" "$T/record"
+provider=$(relay_free_port)
 background python3 tests/web/provider.py "$provider" "$T"
-relay_wait relay_listens_at "$T/run/web.sock" || give_up
 relay_wait relay_listens "$provider" || give_up
 
 printf '%s\n' 'RequestHeader set X-Postern-Proxy "the-right-secret"' 'OIDCClientSecret "made up"' \
@@ -48,15 +34,8 @@ chown www-data "$T/cache"
 background apache2 -f "$T/apache.conf" -DFOREGROUND
 relay_wait relay_listens "$port" || give_up
 
-# browse TARGET [OPTION...]: the page, the status, and where it leads. A jar of cookies for each person.
-browse()
-{
-    curl -sS --max-time 60 --cacert "$T/certificate.pem" --resolve "mx1.contoso.example:$port:127.0.0.1" \
-        -w '%{http_code} %{redirect_url}\n' "${@:2}" "https://mx1.contoso.example:$port$1" 2>&1
-}
-# sign_in PERSON TARGET: as a browser does, by way of the provider.
+# sign_in PERSON TARGET: as a browser does, by way of the provider. A jar of cookies for each person.
 sign_in() { echo "$1" >"$T/person"; browse "$2" -L -b "$T/$1.jar" -c "$T/$1.jar"; }
-field() { tail -n 1 "$T/record" | jq -r --arg name "$1" '.fields[$name] // [] | .[]'; }
 
 is 'who is not signed in is sent to the provider' "$(browse /mailboxes | grep -o '30[0-9] http.*')" "302 http://127.0.0.1:$provider/authorize?*"
 is 'and nothing has reached postern-web' "$(cat "$T/record" 2>/dev/null)" ''
