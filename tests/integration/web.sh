@@ -3,16 +3,7 @@
 # BUILD: the folder with programs.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. scripts/relay.sh
-. tests/e2e/lib.sh
-build=$(realpath "${BUILD:-build/asan}")
-T=$(mktemp -d "${TMPDIR:-/tmp}/postern-web.XXXXXX")
-relay_pids=
-finish() { for pid in $relay_pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
-trap finish EXIT
-trap 'exit 1' INT TERM
-
-mkdir "$T/run" "$T/lib"
+. tests/integration/web_lib.sh
 cat >"$T/postern.conf" <<END
 directory = "$T/lib/directory"; state = { file = "$T/lib/state"; entries = 1024; }; journal = "$T/lib/journal";
 spool = "$T/lib/spool"; log = { to = "stderr"; }; preset = "none";
@@ -21,14 +12,6 @@ connectors = ( { name = "printers"; networks = ["192.0.2.0/24"]; } );
 policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
 web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; hosts = ["relay.contoso.example"]; };
 END
-policyd='' web=''
-start()
-{
-    "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &
-    relay_pids="$relay_pids $!"
-    declare -g "$1=$!"
-    relay_wait relay_listens_at "$T/run/$1.sock"
-}
 token=$("$build/postern" -c "$T/postern.conf" web-user token test --role admin --expires 1d 2>/dev/null)
 # ask PATH [OPTION...]: status and Content-Type, then the body.
 ask() { local path=$1; shift; curl -sS --max-time 100 -H "Authorization: Bearer $token" --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }

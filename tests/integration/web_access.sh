@@ -3,16 +3,7 @@
 # other origins, the word of a proxy, tenants, TCP. TAP lines. BUILD: the folder with programs.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. scripts/relay.sh
-. tests/e2e/lib.sh
-build=$(realpath "${BUILD:-build/asan}")
-T=$(mktemp -d "${TMPDIR:-/tmp}/postern-web-access.XXXXXX")
-relay_pids=
-finish() { for pid in $relay_pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
-trap finish EXIT
-trap 'exit 1' INT TERM
-
-mkdir "$T/run" "$T/lib"
+. tests/integration/web_lib.sh
 port=$(relay_free_port)
 secret=0123456789abcdef0123456789abcdef
 (umask 077; echo $secret >"$T/proxy-secret")
@@ -31,12 +22,6 @@ web = {
 };
 END
 user() { "$build/postern" -c "$T/postern.conf" web-user "$@"; }
-start()
-{
-    "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &
-    relay_pids="$relay_pids $!"
-    relay_wait relay_listens_at "$T/run/$1.sock"
-}
 # Each has one mailbox, whose setting has changed once.
 for disabled in True False; do
     for tenant in contoso fabrikam; do
