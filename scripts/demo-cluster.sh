@@ -6,32 +6,14 @@
 #   scripts/demo-cluster.sh [-b DIRECTORY-OF-PROGRAMS]
 set -u
 cd "$(dirname "$0")/.." || exit 1
-. scripts/relay.sh
-
-programs=build/release
-while getopts b: option; do
-    case $option in
-    b) programs=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
+. scripts/demo/lib.sh
 
 relays='relay1 relay2 relay3' burst=28 places=12 persons=6
 bound=
 failed=0 shown=0
 declare -A port
-trap relay_stop EXIT
 trap 'exit 1' INT TERM
-
-fail()
-{
-    local log
-    echo "demo: $*" >&2
-    for log in "$T"/*.log "$T"/*/{policyd,cluster,postfix}.log; do
-        [ ! -s "$log" ] || { echo "---- ${log#"$T/"} ----" >&2; tail -n 15 "$log" >&2; }
-    done
-    exit 1
-}
+demo_logs() { (cd "$T" && ls -- *.log */policyd.log */cluster.log */postfix.log 2>/dev/null); }
 
 # ---- the machinery ----
 

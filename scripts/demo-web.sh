@@ -6,27 +6,9 @@
 #   scripts/demo-web.sh [-b DIRECTORY-OF-PROGRAMS]
 set -u
 cd "$(dirname "$0")/.." || exit 1
-. scripts/relay.sh
-
-programs=build/release
-while getopts b: option; do
-    case $option in
-    b) programs=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
-
-trap relay_stop EXIT
+. scripts/demo/lib.sh
 trap 'exit 0' INT TERM
-
-fail()
-{
-    echo "demo: $*" >&2
-    for log in mirror policyd milter web forward; do
-        [ ! -s "$T/$log.log" ] || { echo "---- $log ----" >&2; tail -n 20 "$T/$log.log" >&2; }
-    done
-    exit 1
-}
+demo_logs() { echo mirror.log policyd.log milter.log web.log forward.log; }
 
 configure()
 {
@@ -53,10 +35,7 @@ web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; };
 END
     for name in anna bert cleo info app eva rosa; do echo "$name@contoso.example:{PLAIN}secret"; done >"$T/users"
     echo 'dora@fabrikam.example:{PLAIN}secret' >>"$T/users"
-    bash scripts/demo/make-exports.sh "$T/lib"
-    for tenant in contoso fabrikam; do
-        relay_import --tenant $tenant "$T"/lib/$tenant-* >>"$T/mirror.log" 2>&1 || fail "the import of $tenant failed"
-    done
+    import_tenants
 }
 
 # Where there are accounts one is made for whoever looks.

@@ -6,30 +6,12 @@
 #   scripts/demo.sh [-b DIRECTORY-OF-PROGRAMS] [both|policyd|milter]
 set -u
 cd "$(dirname "$0")/.." || exit 1
-. scripts/relay.sh
-
-programs=build/release
-while getopts b: option; do
-    case $option in
-    b) programs=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
-shift $((OPTIND - 1))
+. scripts/demo/lib.sh
 variant=${1:-both}
 
 failed=0 shown=0
-trap relay_stop EXIT
 trap 'exit 1' INT TERM
-
-fail()
-{
-    echo "demo: $*" >&2
-    for log in mirror policyd milter sasl; do
-        [ ! -s "$T/$log.log" ] || { echo "---- $log ----" >&2; tail -n 20 "$T/$log.log" >&2; }
-    done
-    exit 1
-}
+demo_logs() { echo mirror.log policyd.log milter.log sasl.log; }
 
 configure()
 {
@@ -69,14 +51,6 @@ configure_door()
         sed -e "s|^submission |127.0.0.1:$DOOR |; s|smtpd_sasl_path=.*|smtpd_sasl_path=unix:$T/run/sasl.sock|" \
             -e '/_restrictions=/d; /smtpd_milters=/d')
     RELAY_MASTER_CF+=$'\n'
-}
-
-import()
-{
-    bash scripts/demo/make-exports.sh "$T/lib"
-    for tenant in contoso fabrikam; do
-        relay_import --tenant $tenant "$T"/lib/$tenant-* >>"$T/mirror.log" 2>&1 || fail "the import of $tenant failed"
-    done
 }
 
 # The reply that decided, out of a client's transcript.
@@ -214,7 +188,7 @@ table()
 relay_make "$programs" || exit 1
 configure
 configure_door
-import
+import_tenants
 relay_start_sasl || fail 'postern-sasl did not start'
 relay_start "$variant" || fail "the relay did not start"
 table
