@@ -37,6 +37,13 @@ const char *metrics_label(char *mem, size_t cap, const char *text)
     return mem;
 }
 
+/* A family of one number. */
+static void put_number(struct printer *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+    metrics_family(out, name, type, help);
+    metrics_put(out, "%s %llu", name, (unsigned long long)value);
+}
+
 /* Running services, each program once, then those that should run. */
 static void print_up(const struct picture *p, struct printer *out)
 {
@@ -171,10 +178,9 @@ static void print_runs(const struct report_files *f, struct printer *out)
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
     if (p->directory == PART_READ || p->directory == PART_NONE) {
-        metrics_family(out, "postern_directory_generation", "gauge",
-                       "Generation of the directory in its folder; 0 without one.");
-        metrics_put(out, "postern_directory_generation %llu",
-                    f->view != NULL ? (unsigned long long)directory_view_generation(f->view) : 0);
+        put_number(out, "postern_directory_generation", "gauge",
+                   "Generation of the directory in its folder; 0 without one.",
+                   f->view != NULL ? directory_view_generation(f->view) : 0);
         print_tenants(f, out);
         print_sign_ins(f, out, "postern_sign_ins_timestamp_seconds",
                        "When the tenant's sign-ins by SMTP AUTH were last read to the end; 0: never.", false);
@@ -184,40 +190,33 @@ static void print_directory(const struct report_files *f, const struct picture *
     }
     if (p->n_using == 0)
         return;
-    metrics_family(out, "postern_services_generation", "gauge",
-                   "The lowest generation of the directory that a service uses.");
-    metrics_put(out, "postern_services_generation %llu", (unsigned long long)lowest_used(p));
+    put_number(out, "postern_services_generation", "gauge",
+               "The lowest generation of the directory that a service uses.", lowest_used(p));
 }
 
 static void print_notices(const struct picture *p, struct printer *out)
 {
     if (p->notices.part != PART_READ && p->notices.part != PART_NONE)
         return;
-    metrics_family(out, "postern_notices_waiting", "gauge", "Notices that were not delivered yet.");
-    metrics_put(out, "postern_notices_waiting %u", p->notices.waiting);
-    metrics_family(out, "postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.");
-    metrics_put(out, "postern_notices_given_up %u", p->notices.given_up);
+    put_number(out, "postern_notices_waiting", "gauge", "Notices that were not delivered yet.", p->notices.waiting);
+    put_number(out, "postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.",
+               p->notices.given_up);
     if (p->notices.oldest_s == 0)
         return;
-    metrics_family(out, "postern_notices_oldest_timestamp_seconds", "gauge",
-                   "When the oldest notice that waits was made.");
-    metrics_put(out, "postern_notices_oldest_timestamp_seconds %lld", (long long)p->notices.oldest_s);
+    put_number(out, "postern_notices_oldest_timestamp_seconds", "gauge", "When the oldest notice that waits was made.",
+               (uint64_t)p->notices.oldest_s);
 }
 
 static void print_habits(const struct picture *p, struct printer *out)
 {
-    metrics_family(out, "postern_habits_places", "gauge", "Habits of logins and connectors that there is room for.");
-    metrics_put(out, "postern_habits_places %llu", (unsigned long long)p->habits.places);
-    metrics_family(out, "postern_habits_known", "gauge", "Habits that are kept.");
-    metrics_put(out, "postern_habits_known %llu", (unsigned long long)p->habits.known);
-    metrics_family(out, "postern_habits_learning", "gauge", "Habits that are being learnt.");
-    metrics_put(out, "postern_habits_learning %llu", (unsigned long long)p->habits.learning);
-    metrics_family(out, "postern_habits_crowded_total", "counter",
-                   "Messages of logins whose habit found no room, which were counted with others.");
-    metrics_put(out, "postern_habits_crowded_total %llu", (unsigned long long)p->habits.crowded);
-    metrics_family(out, "postern_habits_displaced_total", "counter",
-                   "Habits of logins that had sent nothing for half a year, and gave way to others.");
-    metrics_put(out, "postern_habits_displaced_total %llu", (unsigned long long)p->habits.displaced);
+    put_number(out, "postern_habits_places", "gauge", "Habits of logins and connectors that there is room for.",
+               p->habits.places);
+    put_number(out, "postern_habits_known", "gauge", "Habits that are kept.", p->habits.known);
+    put_number(out, "postern_habits_learning", "gauge", "Habits that are being learnt.", p->habits.learning);
+    put_number(out, "postern_habits_crowded_total", "counter",
+               "Messages of logins whose habit found no room, which were counted with others.", p->habits.crowded);
+    put_number(out, "postern_habits_displaced_total", "counter",
+               "Habits of logins that had sent nothing for half a year, and gave way to others.", p->habits.displaced);
 }
 
 static void print_tenants_learning(const struct report_files *f, const struct picture *p, struct printer *out)
@@ -238,18 +237,14 @@ static void print_state(const struct picture *p, struct printer *out)
 {
     if (p->state != PART_READ)
         return;
-    metrics_family(out, "postern_counters_entries", "gauge", "Counters that there is room for.");
-    metrics_put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
-    metrics_family(out, "postern_counters_live", "gauge", "Counters in use.");
-    metrics_put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
-    metrics_family(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.");
-    metrics_put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
-    metrics_family(out, "postern_counters_displaced_total", "counter",
-                   "Counters of clients without a login, and marks, that gave way to others.");
-    metrics_put(out, "postern_counters_displaced_total %llu", (unsigned long long)p->counters.displaced);
+    put_number(out, "postern_counters_entries", "gauge", "Counters that there is room for.", p->counters.entries);
+    put_number(out, "postern_counters_live", "gauge", "Counters in use.", p->counters.live);
+    put_number(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.",
+               p->counters.crowded);
+    put_number(out, "postern_counters_displaced_total", "counter",
+               "Counters of clients without a login, and marks, that gave way to others.", p->counters.displaced);
     print_habits(p, out);
-    metrics_family(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
-    metrics_put(out, "postern_blocks %llu", (unsigned long long)p->blocks);
+    put_number(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.", p->blocks);
 }
 
 static void print_decisions(const struct picture *p, struct printer *out)
@@ -263,9 +258,8 @@ static void print_decisions(const struct picture *p, struct printer *out)
         metrics_put(out, "postern_decisions_total{program=\"%s\",action=\"%s\",reason=\"%s\"} %llu",
                     metrics_label(text, sizeof text, p->totals[i].program), action_name(p->totals[i].action),
                     reason_row(p->totals[i].reason)->name, (unsigned long long)p->totals[i].count);
-    metrics_family(out, "postern_journal_dropped_total", "counter",
-                   "Decisions that are counted but not in the journal, since too many came at once.");
-    metrics_put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
+    put_number(out, "postern_journal_dropped_total", "counter",
+               "Decisions that are counted but not in the journal, since too many came at once.", p->dropped);
 }
 
 static void print_cluster(const struct report_files *f, int64_t wall_s, struct printer *out)
@@ -274,16 +268,16 @@ static void print_cluster(const struct report_files *f, int64_t wall_s, struct p
 
     if (f->config == NULL || !cluster_facts(f->config, wall_s, &c))
         return;
-    metrics_family(out, "postern_cluster_up", "gauge", "1 while this relay shares what it counts with the others.");
-    metrics_put(out, "postern_cluster_up %d", c.shares);
+    put_number(out, "postern_cluster_up", "gauge", "1 while this relay shares what it counts with the others.",
+               c.shares);
     metrics_family(out, "postern_cluster_relays", "gauge", "Other relays that are known, and of these.");
     metrics_put(out, "postern_cluster_relays{state=\"known\"} %llu", (unsigned long long)c.relays);
     metrics_put(out, "postern_cluster_relays{state=\"silent\"} %llu", (unsigned long long)c.silent);
     metrics_put(out, "postern_cluster_relays{state=\"differing\"} %llu", (unsigned long long)c.differing);
-    metrics_family(out, "postern_cluster_waiting", "gauge", "What was counted here and not told the others yet.");
-    metrics_put(out, "postern_cluster_waiting %llu", (unsigned long long)c.waiting);
-    metrics_family(out, "postern_cluster_lost_total", "counter", "What was counted here and found no room to be told.");
-    metrics_put(out, "postern_cluster_lost_total %llu", (unsigned long long)c.lost);
+    put_number(out, "postern_cluster_waiting", "gauge", "What was counted here and not told the others yet.",
+               c.waiting);
+    put_number(out, "postern_cluster_lost_total", "counter", "What was counted here and found no room to be told.",
+               c.lost);
     metrics_family(out, "postern_cluster_round_trip_seconds", "gauge", "How long Redis took for the last batch.");
     metrics_put(out, "postern_cluster_round_trip_seconds %llu.%06llu", (unsigned long long)(c.round_trip_us / 1000000),
                 (unsigned long long)(c.round_trip_us % 1000000));
