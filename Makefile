@@ -153,6 +153,16 @@ build/analyze/%.said: %.c Makefile
 	$(Q)mv $@.part $@
 analyze: $(ANALYZED)
 
+# ---- clang-tidy, in the same way: build/tidy/FOLDER/NAME.said ----
+TIDIED = $(patsubst build/analyze/%,build/tidy/%,$(ANALYZED)) $(patsubst %.c,build/tidy/%.said,$(call sources,bench))
+build/tidy/%.said: %.c Makefile .clang-tidy
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)clang -M -MP -MT $@ -MF $@.d $(CSTD) $(ARCH) $<
+	$(Q)clang-tidy --quiet $< -- $(CSTD) $(ARCH) >$@.part 2>/dev/null || echo '$<: error: clang-tidy failed' >>$@.part
+	$(Q)mv $@.part $@
+tidy: $(TIDIED)
+
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
 bench_links = $(findstring milter,$(1)) $(findstring cluster,$(1))
@@ -384,14 +394,15 @@ help:
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
 	@echo 'make from-oracle  hostile headers against the readers of other people; SEED=1'
-	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
+	@echo 'make coverage  the lines of core that the last "make check" reached; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster demo-web check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze tidy fuzz-build bench-build demo demo-cluster demo-web check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \
+               $(if $(filter tidy build/tidy/%,$(MAKECMDGOALS)),build/tidy) \
                $(if $(filter fuzz-build build/fuzz/%,$(MAKECMDGOALS)),build/fuzz)
 -include $(shell find $(DEPENDENCIES) -name '*.d' 2>/dev/null)
 # Nobody makes these but the compiler: without this, the rule for build/fuzz/ would look for their sources.
