@@ -15,8 +15,10 @@ export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp halt_on_error=1"
 
 build()
 {
+    local start=$SECONDS
     echo "building: $*"
-    make -s --no-print-directory -j "$jobs" "$@" >"$out/build.log" 2>&1 && ! grep -q 'warning:' "$out/build.log" && return 0
+    make -s --no-print-directory -j "$jobs" "$@" >"$out/build.log" 2>&1 && ! grep -q 'warning:' "$out/build.log" &&
+        { echo "    built ($((SECONDS - start)) s)"; return 0; }
     cat "$out/build.log"
     echo "0 passed, 1 failed"
     exit 1
@@ -25,9 +27,9 @@ build()
 # Runs one program; counts go to $out/NAME.count as "passed failed", its output to $out/NAME.out.
 run_one()
 {
-    local name=$1 status passed failed start=$SECONDS
+    local name=$1 status passed failed used start=$SECONDS TIMEFORMAT='%0U + %0S'
     shift
-    tests/limited.sh "$@" >"$out/$name.out" 2>&1 </dev/null
+    used=$( { time tests/limited.sh "$@" >"$out/$name.out" 2>&1 </dev/null; } 2>&1)
     status=$?
     passed=$(($(grep -c '^\[ *OK \]' "$out/$name.out") + $(grep -c '^ok ' "$out/$name.out")))
     failed=$(($(grep '^\[ *FAILED *\] [a-zA-Z_]*$' "$out/$name.out" | sort -u | wc -l) + $(grep -c '^not ok ' "$out/$name.out")))
@@ -35,7 +37,7 @@ run_one()
     [ $((passed + failed)) -gt 0 ] || passed=1
     echo "$passed $failed" >"$out/$name.count"
     {
-        printf '%-34s %3d passed, %d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - start))
+        printf '%-34s %3d passed, %d failed  (%d s, processor %d s)\n' "$name" "$passed" "$failed" $((SECONDS - start)) $((used))
         [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 150; }
     } >"$out/$name.said"
     flock "$out" cat "$out/$name.said"
@@ -43,23 +45,23 @@ run_one()
 export -f run_one
 export out
 
-# Each line: NAME COMMAND...
+# Each line: NAME COMMAND... What is long is not the last; and what only waits most of its time comes before what only computes, so
+# that the processors are busy to the end.
 list()
 {
     local t
-    for t in build/asan/tests/unit/test_*; do
-        case $t in *.o | *.d) ;; *) echo "$(basename "$t")-asan $t" ;; esac
-    done
-    for t in $threaded; do echo "$t-tsan build/tsan/tests/unit/$t"; done
-    for t in build/fuzz/*; do
-        [ ! -f "$t" ] || [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 6 $(basename "$t")"
-    done
-    # What is long is not the last.
     echo 'tests-lint tests/lint.sh'
-    for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
-        tests/faults/{files,starts,disk,killed,sign_in}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh tests/browser/run.sh; do
+    for t in tests/integration/{mirror_sync,cluster_beats,check_postfix}.sh tests/browser/run.sh tests/integration/*.sh \
+        tests/faults/{files,starts,disk,killed,sign_in}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
         [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"
     done | awk '!seen[$0]++'
+    for t in build/fuzz/*; do
+        [ ! -f "$t" ] || [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 3 $(basename "$t")"
+    done
+    for t in $threaded; do echo "$t-tsan build/tsan/tests/unit/$t"; done
+    for t in build/asan/tests/unit/test_*; do
+        case $t in *.o | *.d | *.gcno | *.gcda) ;; *) echo "$(basename "$t")-asan $t" ;; esac
+    done
 }
 
 build VARIANT=release all
@@ -67,13 +69,16 @@ build VARIANT=release all
 build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,attacks/outbox_flood,torture/torture} build/asan/bench/sasl_{stub,load}
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
 # shellcheck disable=SC2046 # one name a word
-build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
+build VARIANT=tsan $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
 build fuzz-build
 
 # Of the faults a sample, in a short form: "make faults" runs all.
 export FAULTS=short
-# Two more at the same time than there are processors: many wait for what shall happen most of their time.
-list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P $((jobs + 2)) -d '\n' -I{} bash -c 'run_one {}'
+# The counts for tests/coverage.sh begin at nothing, and a program adds to them whoever it runs as.
+find build/asan/core -name '*.o' -exec sh -c 'umask 0; for o; do rm -f "${o%o}gcda"; : >"${o%o}gcda"; done' - {} +
+# Four more at the same time than there are processors: many wait for what shall happen most of their time.
+list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P $((jobs + 4)) -d '\n' -I{} bash -c 'run_one {}'
+[ "$pattern" != . ] || run_one tests-coverage tests/coverage.sh
 
 passed=$(cat "$out"/*.count | awk '{ n += $1 } END { print n + 0 }')
 failed=$(cat "$out"/*.count | awk '{ n += $2 } END { print n + 0 }')

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 BIN=${BIN:-build/asan}
-make -s --no-print-directory VARIANT="${VARIANT:-asan}" B="$BIN" "$BIN/tests/attacks/bypass" >/dev/null || exit 1
+make -s --no-print-directory VARIANT=asan B="$BIN" "$BIN/tests/attacks/bypass" >/dev/null || exit 1
 T=$(mktemp -d /tmp/postern-bypass.XXXXXX)
 pids=
 stop() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
