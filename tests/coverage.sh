@@ -4,13 +4,11 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 for source in core/*/*.c; do
+    [ -f "build/asan/${source%c}gcno" ] || echo "not ok the lines of $source are counted"
     gcov --no-output --object-directory "build/asan/$(dirname "$source")" "$source" 2>/dev/null |
         awk -v source="$source" '
             $0 == "File \047" source "\047" { mine = 1 }
-            mine && /^Lines executed/ { sub(/^Lines executed:/, ""); print $1 + 0, $3, source; counted = 1 }
-            /^No executable lines/ && (mine || NR == 1) { counted = 1 }
-            mine && counted { exit }
-            END { if (!counted) print "not ok the lines of " source " are counted" }'
+            mine && /^Lines executed/ { sub(/^Lines executed:/, ""); print $1 + 0, $3, source; exit }'
 done | sort -n | awk -v least="${COVERAGE_LEAST:-95}" '
     /^not ok/ { print; failed = 1; next }
     { printf "# %6.1f %%  %5d lines  %s\n", $1, $2, $3; reached += $1 * $2 / 100; lines += $2 }
