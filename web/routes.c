@@ -104,6 +104,7 @@ static const struct route routes[] = {
     ROUTE("/api/v1/reports", ROLE_READER, REACH_ANY, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/reports/", ROLE_READER, REACH_OWN, .make = page_report, .has_rows = true, .slow = true,
           .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/verbs", ROLE_READER, REACH_ANY, .make = page_verbs, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/actions", ROLE_READER, REACH_OWN, .make = page_actions, .has_rows = true),
     ROUTE("/api/v1/actions", ROLE_OPERATOR, REACH_ANY, .serve = serve_act, .changes = true),
     ROUTE("/api/v1/actions/", ROLE_READER, REACH_OWN, .make = page_action),

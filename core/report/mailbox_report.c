@@ -103,6 +103,17 @@ static void put_verdict(const struct explained *x, const char *name, struct prin
     out->close(out);
 }
 
+/* Its own entry in the lists, which "postern allow", "deny" and "forget" change. */
+static void put_listed(const struct smtp_auth_config *lists, const struct identity *id, struct printer *out)
+{
+    struct slice entry = address_slice(&id->address);
+    const char *word = NULL;
+
+    if (entry.n > 0)
+        word = list_has(lists->deny, entry, NULL) ? "denied" : list_has(lists->allow, entry, NULL) ? "allowed" : NULL;
+    out->value(out, "listed", value_word(word));
+}
+
 static int64_t until_s(const struct decide_context *c, const struct block *block)
 {
     return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
@@ -298,6 +309,7 @@ static int put_mailbox(const struct decide_context *c, struct report_files *f, c
         put_record(c, m->tenant, &m->record, out);
     put_verdict(&m->basic, "basic", out);
     put_verdict(&m->oauth, "oauth", out);
+    put_listed(&c->config->smtp_auth, &m->basic.verdict.identity, out);
     put_blocks(c, &m->basic, out);
     put_habit(c, &m->basic.verdict.identity, out);
     if (put_usage(f, tenant_name, name, out, e) < 0 || put_cloud(f, tenant_name, name, out, e) < 0)

@@ -1,5 +1,6 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
+import { actButtons, askVerbs, blockSubject, redraw } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
 import { onLive } from './live.js';
@@ -15,7 +16,7 @@ function untilView(until) {
 function anyOf(a, b) {
   return a !== null && a !== undefined ? true : b !== null && b !== undefined;
 }
-function blockView(block) {
+function blockView(block, acts) {
   const user = userOf(block.subject);
   return el(
     'article',
@@ -43,6 +44,7 @@ function blockView(block) {
     user === null
       ? null
       : el('p', { class: 'links' }, link('/mailbox', { name: user }, T.blocks.mailbox), explainLink(user)),
+    acts(blockSubject(block), ['unblock', ...(block.until ? ['prolong'] : []), ...(user === null ? [] : ['hold'])]),
   );
 }
 
@@ -58,18 +60,30 @@ export async function blocksPage(view) {
       ({ next } = more);
     }
     const notes = notesView(reply.notes);
-    list.replaceChildren(
+    redraw(
+      list,
       ...(notes ? [notes] : []),
       blocks.length === 0
         ? el('p', { class: 'none' }, badge('good', T.state.good), ' ', T.blocks.none)
-        : el('div', { class: 'cards' }, blocks.map(blockView)),
+        : el(
+            'div',
+            { class: 'cards' },
+            blocks.map((block) => blockView(block, acts)),
+          ),
     );
   }
-  const [blocks, past] = await Promise.all([load(), askPart('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
+  const again = async () => set(await load());
+  const [blocks, past, verbs] = await Promise.all([
+    load(),
+    askPart('log', { reason: 'limit-block', rows: 20 }, view.signal),
+    askVerbs(view.signal),
+  ]);
+  const acts = (subject, keys) =>
+    actButtons(verbs, subject, keys, () => again().catch((problem) => view.fail(problem)), view.signal);
 
   await set(blocks);
   view.put(
-    section(T.overview.blocked, list),
+    section(T.overview.blocked, acts(null, ['block']), list),
     section(
       T.blocks.past,
       pagedRows(
@@ -81,7 +95,6 @@ export async function blocksPage(view) {
       ),
     ),
   );
-  const again = async () => set(await load());
   onLive((kind, what) => {
     if (kind === 'event' && what.blocks) again().catch(() => {});
   }, view.signal);

@@ -28,8 +28,15 @@ export function ownTenants() {
   return me?.tenants ?? null;
 }
 
+export function mayDo(role) {
+  return me !== null && RANKS[me.role] >= RANKS[role];
+}
+export function whoAsks() {
+  return el('span', {}, name(me?.name), ` (${T.role[me?.role] ?? me?.role})`);
+}
+
 // A change, by POST. A session proves that a page of ours asks.
-function change(path, body) {
+export function change(path, body) {
   const headers = { 'Content-Type': 'application/json' };
   if (me?.proof) headers['X-Postern-Proof'] = me.proof;
   return ask(path, {}, undefined, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -52,7 +59,7 @@ export function whoView(left) {
     left();
   }
   return [
-    el('span', {}, name(me.name), ` (${T.role[me.role] ?? me.role})`),
+    whoAsks(),
     me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
   ];
 }

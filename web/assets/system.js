@@ -1,5 +1,6 @@
 // The configuration in plain words, where the settings are from, what is kept.
 import { T } from './text.js';
+import { actButtons, actLog, askVerbs } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, name, section, sentence, table, time } from './dom.js';
 import { CHANGE_COLUMNS, notesView, pagedRows } from './parts.js';
@@ -39,18 +40,21 @@ function keptOf(status) {
 
 export async function systemPage(view) {
   const load = (path) => (after) => (after ? ask : askPart)(path, { rows: 20, after }, view.signal);
-  const [config, status, runs, changes] = await Promise.all([
+  const [config, status, runs, changes, verbs] = await Promise.all([
     ask('config', {}, view.signal),
     ask('status', {}, view.signal),
     load('runs')(),
     load('changes')(),
+    askVerbs(view.signal),
   ]);
+  const log = actLog(view.signal);
 
   view.put(
     ...[notesView(status.notes)].filter(Boolean),
     section(
       T.system.config,
       el('p', { class: 'dim' }, name(config.data.file)),
+      actButtons(verbs, null, ['reload'], log.fill, view.signal),
       el(
         'div',
         { class: 'cards' },
@@ -119,5 +123,6 @@ export async function systemPage(view) {
       pagedRows(T.system.changes, CHANGE_COLUMNS, changes, load('changes'), T.system.changesNone),
     ),
     section(T.system.state, facts(keptOf(status.data))),
+    log.node,
   );
 }
