@@ -110,12 +110,11 @@ int page_verbs(struct page *page)
         const struct act_row *row = &act_rows[i];
 
         if (is_possible(page, (enum act_verb)i))
-            page->out->row(page->out,
-                           (const struct value[]){value_word(row->word), value_word(role_word(row->least)),
-                                                  value_truth(row->has_subject), value_truth(row->takes_kind),
-                                                  value_truth(row->takes_duration), value_truth(row->takes_accept),
-                                                  value_truth(row->takes_cluster && cluster),
-                                                  value_truth(row->typed_again)});
+            page->out->row(page->out, (const struct value[]){
+                                          value_word(row->word), value_word(role_word(row->least)),
+                                          value_truth(row->has_subject), value_truth(row->takes_kind),
+                                          value_truth(row->takes_duration), value_truth(row->takes_accept),
+                                          value_truth(row->takes_cluster && cluster), value_truth(row->typed_again)});
     }
     page->out->end(page->out);
     return PAGE_OK;

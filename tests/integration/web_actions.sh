@@ -42,6 +42,7 @@ ask() { local id; id=$(id_of "$(post "$1" "$2")"); act; call "$1" "actions/$id" 
 logged() { tail -n 1 "$W/log/actions.log" | jq -r "$1"; }
 
 is 'a message passes' "$(submit $A)" '250*'
+is 'what may be asked for is said, and of whom' "$(call reader verbs | sed '$d' | jq -r '.data | map("\(.verb) \(.role) \(.kind) \(.for)") | join(", ")')" 'block operator true true, unblock operator true false, hold operator false false, release operator false false'
 is 'a reader asks for nothing' "$(post reader '{"verb":"block","subject":"'$A'","reason":"x"}' | tail -n 1)" 403
 is 'an operator is told that it waits' "$(post operator '{"verb":"block","subject":"'$A'","for":"1h","reason":"stolen <b>password</b>"}')" '*"state": "waiting"*202'
 is 'and nothing is done by the program itself' "$(submit $A)" '250*'

@@ -209,8 +209,13 @@ sed -i 's/^connectors = /smtp_auth = { deny_file = "deny"; }; &/' "$T/postern.co
 echo '# by hand' >"$T/deny" && chmod 644 "$T/deny"
 becomes 'a list that it names is read' "data 'explain?user=$A' .data.reason" allowed
 echo "$A" >>"$T/deny"
+becomes 'and followed' "data 'explain?user=$A' .data.reason" deny-file
+is 'a mailbox that is in it says so' "$(data mailboxes/$A .data.listed) $(data mailboxes/$B .data.listed)" 'denied null'
+sed -i '$d' "$T/deny"
+becomes 'and no longer when it is out' "data mailboxes/$A .data.listed" null
+echo "$A" >>"$T/deny"
 kill -USR1 "$web"
-becomes 'and read again by a reload' "data 'explain?user=$A' .data.reason" deny-file
+becomes 'a reload reads it, too' "data 'explain?user=$A' .data.reason" deny-file
 printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","True"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' \

@@ -261,12 +261,12 @@ function isUnsure(problem) {
   return problem.kind === 'slow' || problem.kind === 'offline' || problem.kind === 'broken';
 }
 function logLink() {
-  return link('/system', {}, T.act.log);
+  return link('/system', { at: 'actions' }, T.act.log);
 }
 
 // ---- what became of it ----
 
-const COLOURS_OF = { waiting: 'off', begun: 'off', done: 'good', failed: 'bad', refused: 'bad', unknown: 'warn' };
+const COLOURS_OF = { waiting: 'defer', begun: 'defer', done: 'good', failed: 'bad', refused: 'bad', unknown: 'warn' };
 const ENDS = ['done', 'failed', 'refused', 'unknown'];
 
 function stateView(state) {
@@ -275,14 +275,23 @@ function stateView(state) {
 function beforeAfter(row) {
   return row.before === null && row.after === null
     ? null
-    : el('span', {}, sentence(row.before ?? '–'), ' → ', sentence(row.after ?? '–'));
+    : el('span', {}, timed(row.before ?? '–'), ' → ', timed(row.after ?? '–'));
+}
+// A sentence with times in it.
+const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/;
+function timed(text) {
+  return el(
+    'span',
+    {},
+    text.split(TIME).map((part) => (TIME.test(part) ? time(part) : sentence(part))),
+  );
 }
 function outcomeView(row, late) {
   return el(
     'div',
     {},
     el('p', {}, stateView(row.state), ' ', row.said ? sentence(row.said) : null),
-    ENDS.includes(row.state) && beforeAfter(row) !== null ? el('p', {}, T.act.changed, beforeAfter(row)) : null,
+    ENDS.includes(row.state) && beforeAfter(row) !== null ? el('p', {}, T.act.changed, ': ', beforeAfter(row)) : null,
     late && row.state === 'waiting'
       ? el('p', {}, T.act.late, el('code', {}, 'systemctl status postern-act.path'))
       : null,

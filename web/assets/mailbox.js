@@ -219,7 +219,7 @@ function actsOf(m) {
   const habit = m.habit;
   const beyond = habit?.learnt && (habit.today > habit.messages_day || habit.now_hour > habit.messages_hour);
   return [
-    ...(m.blocks.length > 0 ? ['unblock', 'prolong'] : ['block']),
+    ...(m.blocks.length > 0 ? ['unblock', ...(m.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block']),
     ...(m.blocks.length === 0 && beyond ? ['accept'] : []),
     'hold',
     'release',

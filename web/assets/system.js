@@ -125,4 +125,5 @@ export async function systemPage(view) {
     section(T.system.state, facts(keptOf(status.data))),
     log.node,
   );
+  if (view.query.get('at') === 'actions') log.node.scrollIntoView();
 }
