@@ -231,10 +231,13 @@ async function fits(page, what) {
   await page.goto(`${origin}/mailbox?name=${encodeURIComponent(ANNA)}`);
   await act(page, 'Block').first().click();
   await page.getByLabel('Reason').fill('of the own tenant');
+  stopped(true);
   await page.keyboard.press('Enter');
-  await dialog(page).locator('.outcome .badge.good').waitFor(LONG);
+  await dialog(page).getByText('waits to be done').waitFor(LONG);
   await act(page, 'Close').click();
+  stopped(false);
   await act(page, 'Unblock').waitFor(LONG);
+  is('what was closed before it was done is followed all the same', await dialog(page).count(), 0);
   is('who is bound to a tenant blocks its mailboxes', await submit(ANNA), /^[45]\d\d/);
   await postern('unblock', ANNA);
   is('without a message', wrong.join('\n'));

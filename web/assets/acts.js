@@ -1,7 +1,7 @@
 // What can be asked for: buttons, the question before it, and what became of it. Nothing is taken as done before the relay says so.
 import { T } from './text.js';
 import { Problem, ask, askPart } from './api.js';
-import { badge, clock, el, link, name, section, sentence, time } from './dom.js';
+import { badge, el, link, name, say, section, sentence, time } from './dom.js';
 import { pagedRows, problemView } from './parts.js';
 import { change, mayDo, ownTenants, whoAsks } from './session.js';
 
@@ -19,14 +19,15 @@ const TEXT_MOST = { subject: 320, reason: 200 };
 
 // ---- which verbs there are ----
 
-let verbsAsked = null;
+let verbsAsked = { at: 0 };
 
 // Those that this one may ask for: Map of verb and what it takes. Where they can't be had it has none, and a problem.
 export async function askVerbs(signal) {
   if (!mayDo('operator')) return new Map();
-  if (verbsAsked === null || Date.now() - verbsAsked.at > VERBS_MS) {
+  const tenants = ownTenants(); // of somebody else after a new sign-in
+  if (Date.now() - verbsAsked.at > VERBS_MS || verbsAsked.tenants !== tenants) {
     const reply = await askPart('verbs', {}, signal);
-    verbsAsked = reply.problem ? null : { at: Date.now(), rows: reply.data };
+    verbsAsked = { at: reply.problem ? 0 : Date.now(), tenants, rows: reply.data };
     if (reply.problem) return Object.assign(new Map(), { problem: reply.problem });
   }
   return new Map(
@@ -91,16 +92,20 @@ function fits(subject) {
   return isTold(subject.name) && T.act.kinds[subject.kind] !== undefined;
 }
 
-// Replaces what is in a place, and leaves the keyboard at the button where it was.
+// Replaces what is in a place, and leaves the keyboard at the button or link where it was.
 export function redraw(place, ...nodes) {
-  const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  const key = place.contains(document.activeElement) ? placeKey(document.activeElement) : null;
   place.replaceChildren(...nodes);
-  if (key !== undefined && !focusKey(key, place)) document.getElementById('main').focus({ preventScroll: true });
+  if (key !== null) focusKey(key);
 }
-function focusKey(key, place = document) {
-  const button = [...place.querySelectorAll('button[data-key]')].find((one) => one.dataset.key === key);
-  button?.focus();
-  return button !== undefined;
+function placeKey(node) {
+  return node.dataset.key ?? node.getAttribute('href');
+}
+// What is no longer there leaves it at the page.
+function focusKey(key) {
+  const main = document.getElementById('main');
+  const same = [...main.querySelectorAll('button, a')].find((node) => placeKey(node) === key);
+  (same ?? main).focus({ preventScroll: true });
 }
 
 // ---- the question ----
@@ -181,7 +186,6 @@ function faultOf(asked, form) {
 
 function openQuestion(task) {
   const { words, subject, changed, signal, button } = task;
-  const gone = new AbortController();
   const go = el('button', { class: words.careful ? 'careful' : null }, words.button);
   const cancel = el('button', { type: 'button', class: 'quiet' }, T.act.cancel);
   const outcome = el('div', { class: 'outcome', role: 'status' });
@@ -205,6 +209,12 @@ function openQuestion(task) {
   function lock(locked) {
     fields.disabled = locked;
     go.disabled = locked;
+    cancel.disabled = locked;
+  }
+  function refresh() {
+    if (signal.aborted) return;
+    changed();
+    setTimeout(() => signal.aborted || changed(), STALE_MS);
   }
   async function submit(event) {
     event.preventDefault();
@@ -223,35 +233,34 @@ function openQuestion(task) {
       const { data } = await change('actions', asked);
       state = 'asked';
       go.remove();
+      cancel.disabled = false;
       cancel.textContent = T.act.close;
       cancel.focus();
-      await follow(data.id, tell, gone.signal);
+      const row = await follow(data.id, tell, signal);
+      if (row === null || dialog.isConnected) return;
+      say(`${words.title} ${subject?.name ?? ''}: ${T.act.states[row.state]}`);
+      refresh();
     } catch (problem) {
-      if (gone.signal.aborted) return;
-      if (state === 'asked' || problem.kind === 'sign-in') {
-        tell(problemView(problem));
-        return;
-      }
+      tell(problemView(problem));
+      if (state !== 'sent') return;
       state = 'open';
       lock(false);
-      tell(problemView(problem), isUnsure(problem) ? el('p', {}, T.act.unsure, logLink()) : null);
+      if (isUnsure(problem)) outcome.append(el('p', {}, T.act.unsure, logLink()));
     }
   }
-  // Mail is never waited for: whoever closes it changes nothing in what was asked for.
+  // Whoever closes it changes nothing in what was asked for, and it is followed on.
   function end() {
-    gone.abort();
     dialog.remove();
     if (signal.aborted) return;
-    if (state !== 'open') {
-      changed();
-      setTimeout(() => signal.aborted || changed(), STALE_MS);
-    }
-    if (button.isConnected) button.focus();
-    else if (!focusKey(button.dataset.key)) document.getElementById('main').focus({ preventScroll: true });
+    if (state === 'asked') refresh();
+    focusKey(button.dataset.key);
   }
   cancel.addEventListener('click', () => dialog.close());
+  dialog.addEventListener('cancel', (event) => {
+    if (state === 'sent') event.preventDefault();
+  });
   dialog.addEventListener('close', end, { once: true });
-  signal.addEventListener('abort', () => dialog.close(), { signal: gone.signal });
+  signal.addEventListener('abort', () => dialog.close(), { once: true });
   document.body.append(dialog);
   dialog.showModal();
   (fields.querySelector('input:not([type=checkbox]), select') ?? go).focus();
@@ -309,7 +318,7 @@ function rest(ms, signal) {
   });
 }
 
-// Asks what became of it until that is known. A reply that does not come is asked for again.
+// Asks what became of it until that is known: its row, or null where the page is left. A reply that does not come is asked for again.
 async function follow(id, tell, signal) {
   const begun = Date.now();
   let shown = '';
@@ -321,7 +330,7 @@ async function follow(id, tell, signal) {
       // Said once, not at each look.
       if (shown !== data.state + late) tell(outcomeView(data, late));
       shown = data.state + late;
-      if (ENDS.includes(data.state)) return;
+      if (ENDS.includes(data.state)) return data;
     } catch (problem) {
       if (signal.aborted || problem.kind === 'sign-in' || problem.kind === 'forbidden') throw problem;
       if (problem.kind === 'missing' && ++misses >= MISSES_MOST) throw problem;
@@ -331,6 +340,7 @@ async function follow(id, tell, signal) {
     if (Date.now() - begun > TOO_LATE_MS) throw new Problem('slow', T.act.tooLate);
     await rest(late ? POLL_SLOW_MS : POLL_MS, signal);
   }
+  return null;
 }
 
 // ---- the log ----

@@ -68,7 +68,7 @@ export async function blocksPage(view) {
         : el(
             'div',
             { class: 'cards' },
-            blocks.map((block) => blockView(block, acts)),
+            blocks.map((block) => blockView(block, verbs.problem ? () => null : acts)),
           ),
     );
   }
