@@ -169,7 +169,7 @@ async function fits(page, what) {
   is(
     'there are buttons for what can be done, and no others',
     (await page.locator('main .acts button').allTextContents()).map((text) => text.split(' …')[0]).join(', '),
-    'Unblock, Prolong, Hold its queue, Release its queue',
+    'Unblock, Prolong, Hold its queue, Release its queue, Deny',
   );
   stopped(true);
   await act(page, 'Unblock').click();
@@ -222,6 +222,24 @@ async function fits(page, what) {
     'the console says no more than that this was refused',
     wrong.filter((text) => !/status of 403 .*\/api\/v1\/actions$/.test(text)).join('\n'),
   );
+  await context.close();
+}
+
+// ---- the lists ----
+{
+  const { context, page, wrong } = await watch(browser, origin, 'light', 'operator');
+  await page.goto(`${origin}/mailbox?name=${encodeURIComponent(CLEO)}`);
+  await act(page, 'Deny').click();
+  await page.getByLabel('Reason').fill('has left');
+  await page.keyboard.press('Enter');
+  await dialog(page).locator('.outcome .badge.good').waitFor(LONG);
+  await page.keyboard.press('Escape');
+  await page.getByText('deny-file', { exact: true }).first().waitFor(LONG);
+  is('who is denied is shown as it', await page.getByText('denied', { exact: true }).count(), 1);
+  is('and has no such button any more', await act(page, 'Deny').count(), 0);
+  is('the relay refuses it', await submit(CLEO), /^[45]\d\d/);
+  await postern('forget', CLEO);
+  is('without a message in the console', wrong.join('\n'));
   await context.close();
 }
 

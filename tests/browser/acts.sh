@@ -12,10 +12,10 @@ W=$(mktemp -d "${TMPDIR:-/tmp}/postern-acts.XXXXXX")
 me=$(id -un)
 make_relay '{ name = "recipient-rate"; per = "user"; count = "recipients"; rate = "600/h"; burst = 12; then = "block 1h"; }' '
 tenants = ( { name = "contoso"; domains = ["contoso.example"]; } );
-spool = "'"$W"'/spool";
+spool = "'"$W"'/spool"; smtp_auth = { deny_file = "'"$W"'/deny"; };
 web = { listen = { address = "unix:'"$W"'/web.sock"; mode = "0600"; }; users = "'"$W"'/users"; action_log = "'"$W"'/log/actions.log";
         actions = ["block", "unblock", "hold", "release", "deny", "discard"]; };'
-mkdir -p "$W/log" "$W/spool/web" && chmod 755 "$W" && chmod 750 "$W/spool" "$W/spool/web"
+mkdir -p "$W/log" "$W/spool/web" && echo '# nobody yet' >"$W/deny" && chmod 755 "$W" && chmod 750 "$W/spool" "$W/spool/web"
 relay_start policyd || exit 1
 for who in 'admin --role admin' 'operator --role operator' 'reader --role reader' 'bound --role operator --tenants contoso'; do
     # shellcheck disable=SC2086 # words

@@ -57,6 +57,9 @@ is 'unblocked it passes' "$(ask operator '{"verb":"unblock","subject":"'$A'","re
 is 'the log has both, the newest first' "$(call reader actions | sed '$d' | jq -r '.data | map(.verb + " " + .state) | join(", ")')" 'unblock done, block done'
 is 'in pages' "$(call reader 'actions?rows=1&after=1' | sed '$d' | jq -r '.data[0].verb')" block
 
+verbs=$(sed -n 's/^    \[ACT_[A-Z]*\] = {"\([a-z]*\)".*/\1/p' core/access/act.c)
+is 'the pages have words for each verb' "$(for verb in $verbs; do grep -q "^      $verb: {" web/assets/text.js || echo "$verb"; done; echo "$verbs" | wc -l)" '[1-9]*'
+
 # ---- what is refused ----
 refused() { is "$1" "$(post "$2" "$3" | tail -n 1)" "$4"; }
 refused 'a verb that is not switched on' admin '{"verb":"allow","subject":"'$A'","reason":"x"}' 403

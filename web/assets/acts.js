@@ -12,8 +12,8 @@ const POLL_SLOW_MS = 5000;
 const LATE_MS = 8000;
 // The relay does nothing that was asked for longer ago.
 const TOO_LATE_MS = 11 * 60000;
-// Pages are made of what is at most so old.
-const STALE_MS = 1200;
+// Pages are made of what is at most a second old, and lists are followed within two.
+const AGAIN_MS = [0, 1200, 3500];
 const MISSES_MOST = 3;
 const TEXT_MOST = { subject: 320, reason: 200 };
 
@@ -88,8 +88,10 @@ export function actButtons(verbs, subject, wanted, changed, signal) {
     }),
   );
 }
-function fits(subject) {
-  return isTold(subject.name) && T.act.kinds[subject.kind] !== undefined;
+// Who is bound to tenants is refused whatever belongs to none.
+function fits({ kind, name: text }) {
+  const own = ownTenants() === null || kind === 'user' || kind === 'login';
+  return own && isTold(text) && T.act.kinds[kind] !== undefined;
 }
 
 // Replaces what is in a place, and leaves the keyboard at the button or link where it was.
@@ -212,9 +214,7 @@ function openQuestion(task) {
     cancel.disabled = locked;
   }
   function refresh() {
-    if (signal.aborted) return;
-    changed();
-    setTimeout(() => signal.aborted || changed(), STALE_MS);
+    for (const ms of AGAIN_MS) setTimeout(() => signal.aborted || changed(), ms);
   }
   async function submit(event) {
     event.preventDefault();
