@@ -1,4 +1,5 @@
 /* The picture for programs. */
+#include "core/access/role.h"
 #include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 
@@ -113,13 +114,13 @@ static struct value override_of(const struct config *config, const char *tenant)
                : value_word(own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled");
 }
 
-static void show_tenants(const struct picture *p, const struct report_files *f, struct printer *out)
+static void show_tenants(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
 {
     out->open(out, "tenants", TREE_LIST);
     for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
         const struct tenant_facts *t = directory_tenant(f->view, i);
 
-        if (t == NULL)
+        if (t == NULL || !scope_has(scope, slice_of(t->name)))
             continue;
         out->open(out, NULL, TREE_OBJECT);
         out->value(out, "name", value_word(t->name));
@@ -136,7 +137,7 @@ static void show_tenants(const struct picture *p, const struct report_files *f, 
     out->close(out);
 }
 
-static void show_counters(const struct picture *p, struct printer *out)
+static void show_counters(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     if (p->state != PART_READ) {
         out->value(out, "state", value_word(part_words[p->state]));
@@ -156,6 +157,7 @@ static void show_counters(const struct picture *p, struct printer *out)
     out->value(out, "displaced", value_number(p->habits.displaced));
     out->close(out);
     out->value(out, "blocks", value_number(p->blocks));
+    out->value(out, "blocks_places", value_number(f->config->state_blocks));
 }
 
 static void show_notices(const struct picture *p, struct printer *out)
@@ -200,14 +202,25 @@ static void show_ranking(const char *name, struct ranking *t, int which, struct 
 
 void status_counts(const struct picture *p, const struct report_files *f, struct printer *out)
 {
+    out->value(out, "version", value_word(POSTERN_VERSION));
     show_services(p, out);
     show_listeners(p, out);
     show_directory(p, f, out);
-    show_tenants(p, f, out);
-    show_counters(p, out);
+    show_tenants(p, f, SLICE(SCOPE_ALL), out);
+    show_counters(p, f, out);
     show_notices(p, out);
     show_verdicts(p, out);
     out->value(out, "journal_dropped", value_number(p->dropped));
+}
+
+static void show_rankings(struct picture *p, struct printer *out)
+{
+    show_ranking("top_logins", &p->logins, 0, out);
+    show_ranking("top_refused_logins", &p->logins, 1, out);
+    show_ranking("top_clients", &p->clients, 0, out);
+    show_ranking("top_refused_clients", &p->clients, 1, out);
+    show_ranking("top_connectors", &p->connectors, 0, out);
+    show_ranking("top_limits", &p->limits, 1, out);
 }
 
 void status_members(struct picture *p, const struct report_files *f, struct printer *out)
@@ -215,12 +228,28 @@ void status_members(struct picture *p, const struct report_files *f, struct prin
     if (p->config_problem[0] != '\0')
         out->value(out, "config_problem", value_word(p->config_problem));
     status_counts(p, f, out);
-    show_ranking("top_logins", &p->logins, 0, out);
-    show_ranking("top_refused_logins", &p->logins, 1, out);
-    show_ranking("top_clients", &p->clients, 0, out);
-    show_ranking("top_refused_clients", &p->clients, 1, out);
-    show_ranking("top_connectors", &p->connectors, 0, out);
-    show_ranking("top_limits", &p->limits, 1, out);
+    show_rankings(p, out);
+}
+
+void status_of_tenants(struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
+{
+    show_tenants(p, f, scope, out);
+    out->value(out, "blocks", p->state == PART_READ ? value_number(p->blocks) : value_none());
+    show_rankings(p, out);
+}
+
+void status_learning(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
+{
+    static const struct column columns[] = {{"name", VALUE_TEXT}, {"learning_until", VALUE_TIME}};
+
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "tenants"});
+    for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
+        const struct tenant_facts *t = directory_tenant(f->view, i);
+
+        if (t != NULL && scope_has(scope, slice_of(t->name)))
+            out->row(out, (const struct value[]){value_word(t->name), value_time(picture_learning_until(p, f, t))});
+    }
+    out->end(out);
 }
 
 void status_tree(struct picture *p, const struct report_files *f, struct printer *out)
