@@ -1,5 +1,6 @@
 /* The picture for programs. */
 #include "core/access/role.h"
+#include "core/report/cluster_report.h"
 #include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 
@@ -175,6 +176,28 @@ static void show_notices(const struct picture *p, struct printer *out)
     out->close(out);
 }
 
+/* null: there is no cluster. */
+static void show_cluster(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    struct cluster_facts c;
+
+    if (!cluster_facts(f->config, p->wall_s, &c)) {
+        out->value(out, "cluster", value_none());
+        return;
+    }
+    out->open(out, "cluster", TREE_OBJECT);
+    out->value(out, "shares", value_truth(c.shares));
+    out->value(out, "why", value_word_or_none(c.why));
+    out->value(out, "relays", value_number(c.relays));
+    out->value(out, "silent", value_number(c.silent));
+    out->value(out, "silent_names", value_word_or_none(c.silent_names));
+    out->value(out, "differing", value_number(c.differing));
+    out->value(out, "differing_names", value_word_or_none(c.differing_names));
+    out->value(out, "waiting", value_number(c.waiting));
+    out->value(out, "lost", value_number(c.lost));
+    out->close(out);
+}
+
 static void show_verdicts(const struct picture *p, struct printer *out)
 {
     static const struct column columns[] = {
@@ -208,6 +231,7 @@ void status_counts(const struct picture *p, const struct report_files *f, struct
     show_directory(p, f, out);
     show_tenants(p, f, SLICE(SCOPE_ALL), out);
     show_counters(p, f, out);
+    show_cluster(p, f, out);
     show_notices(p, out);
     show_verdicts(p, out);
     out->value(out, "journal_dropped", value_number(p->dropped));
