@@ -1,5 +1,6 @@
 #include "core/report/mailbox_report.h"
 
+#include "core/access/role.h"
 #include "core/base/clock.h"
 #include "core/base/guid.h"
 #include "core/decide/blocked.h"
@@ -383,7 +384,7 @@ static void put_connector(const struct decide_context *c, const struct connector
     free(q);
 }
 
-int connectors_report(const struct decide_context *c, struct printer *out, struct error *e)
+int connectors_report(const struct decide_context *c, struct slice scope, struct printer *out, struct error *e)
 {
     struct explained *x = calloc(1, sizeof *x);
 
@@ -391,7 +392,8 @@ int connectors_report(const struct decide_context *c, struct printer *out, struc
         return error_set(e, "out of memory");
     out->open(out, NULL, TREE_LIST);
     for (size_t i = 0; i < c->config->n_connectors; i++)
-        put_connector(c, &c->config->connectors[i], x, out);
+        if (scope_has(scope, slice_of(c->config->connectors[i].tenant)))
+            put_connector(c, &c->config->connectors[i], x, out);
     out->close(out);
     free(x);
     return 0;

@@ -1,5 +1,6 @@
 // Elements, without markup: all text is set as text.
 import { T } from './text.js';
+import { chosenTenant } from './tenant.js';
 
 // el('a', { href: '/', class: 'x', onclick: f }, 'text', node, ...): null and undefined children are left out.
 export function el(tag, attributes = {}, ...children) {
@@ -47,12 +48,16 @@ export function whole(text) {
   return String(text).replace(/\p{Cs}/gu, '\ufffd');
 }
 export function link(path, query, ...children) {
+  return el('a', { href: pathTo(path, query) }, ...children);
+}
+// The tenant that was chosen goes along.
+export function pathTo(path, query = {}) {
   const q = new URLSearchParams(
-    Object.entries(query)
+    Object.entries({ ...query, tenant: chosenTenant() })
       .filter(([, v]) => v !== null && v !== undefined && v !== '')
       .map(([k, v]) => [k, whole(v)]),
   ).toString();
-  return el('a', { href: q ? `${path}?${q}` : path }, ...children);
+  return q ? `${path}?${q}` : path;
 }
 export function mailboxLink(login) {
   return login === null || login === undefined || login === ''

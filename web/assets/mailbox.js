@@ -1,9 +1,9 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
 import { actButtons, askVerbs, redraw, userSubject } from './acts.js';
-import { ask, askOverview, askPart } from './api.js';
+import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
-import { ownTenants, seesAll } from './session.js';
+import { seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
   decisionView,
@@ -30,7 +30,7 @@ function settingView(setting) {
   const kinds = { enabled: 'good', disabled: 'bad' };
   return badge(kinds[setting] ?? 'off', T.mailbox.setting[setting] ?? setting);
 }
-function truth(value) {
+export function truth(value) {
   return value === null || value === undefined ? null : value ? T.yes : T.no;
 }
 
@@ -38,7 +38,7 @@ function connectorView(connector) {
   return el(
     'article',
     { class: 'card' },
-    el('h3', {}, name(connector.name)),
+    el('h3', {}, link('/connector', { name: connector.name }, name(connector.name))),
     facts([
       [T.column.tenant, connector.tenant],
       [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
@@ -49,24 +49,8 @@ function connectorView(connector) {
   );
 }
 
-async function tenantChoice(chosen) {
-  const names = ownTenants() ?? (await askOverview()).data.status.tenants.map((tenant) => tenant.name);
-  if (names.length < 2) return [];
-  return [
-    el('label', { for: 'tenant' }, T.column.tenant),
-    el(
-      'select',
-      { id: 'tenant', name: 'tenant' },
-      el('option', { value: '' }, T.mailbox.everyTenant),
-      names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
-    ),
-  ];
-}
-
 export async function mailboxesPage(view) {
   const q = view.query.get('q') ?? '';
-  const tenant = view.query.get('tenant');
-  const choice = await tenantChoice(tenant);
   const form = el(
     'form',
     { class: 'ask', role: 'search', action: '/mailboxes', onsubmit: view.submit },
@@ -81,14 +65,13 @@ export async function mailboxesPage(view) {
       spellcheck: 'false',
       'aria-describedby': 'q-hint',
     }),
-    choice,
     el('button', {}, T.mailbox.search),
     el('p', { id: 'q-hint', class: 'dim' }, T.mailbox.hint),
   );
   const found = el('div', {});
   view.put(form, found);
   if (q.trim() !== '') {
-    const load = (after) => ask('mailboxes', { q, tenant, rows: 50, after }, view.signal);
+    const load = (after) => ask('mailboxes', { q, rows: 50, after }, view.signal);
     const reply = await load();
     found.replaceChildren(
       ...[notesView(reply.notes)].filter(Boolean),
@@ -96,7 +79,6 @@ export async function mailboxesPage(view) {
       el('p', {}, link('/mailbox', { name: q.trim() }, T.mailbox.open, name(q.trim()))),
     );
   }
-  if (!seesAll()) return;
   const connectors = await ask('connectors', {}, view.signal);
   view.add(
     section(
@@ -167,7 +149,7 @@ function usageView(u) {
         ),
   ];
 }
-function habitView(h) {
+export function habitView(h) {
   return facts(
     ['messages_hour', 'messages_day', 'now_hour', 'today']
       .map((key) => [T.column[key], count(h[key])])
@@ -178,7 +160,7 @@ function habitView(h) {
   );
 }
 
-function timeline(view, user, first) {
+export function timeline(view, user, first) {
   const place = el('div', {});
   let verdicts = null;
   const load = (after) => ask('log', { user, rows: 25, verdict: verdicts, after }, view.signal);
@@ -311,6 +293,7 @@ function partsOfOne(reply, login, past, verbs, again, signal) {
           { key: 'basic', number: true },
           { key: 'oauth', number: true },
           { key: 'tls' },
+          { key: 'clients', as: (clients) => name(clients.map((one) => one.client).join(', ') || null) },
         ],
         m.cloud,
         T.mailbox.cloudNone,
