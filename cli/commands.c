@@ -11,6 +11,10 @@
     "  --reason TEXT   for those who look at the file later\n"                                                         \
     "  --force         although no mailbox has that name\n"                                                            \
     "  --cluster       in the lists of all relays, not in this one's\n"
+#define ACCEPT_HELP                                                                                                    \
+    "  --accept RULE      mark what it found as accepted, with --until DAY,\n"                                         \
+    "                     --reason TEXT, and --where WHERE for one place only\n"                                       \
+    "  --withdraw RULE    take that back, with --where WHERE for one place only\n"
 #define OUTPUT_HELP "  --csv, --json      for programs instead of people\n"
 
 const struct cli_command cli_commands[] = {
@@ -108,19 +112,19 @@ const struct cli_command cli_commands[] = {
      "  --yes              do not ask\n"
      "  --json             for programs instead of people\n",
      cmd_learn, false, false},
-    {"audit", "[--days N] [--basic-shutdown] [--json | --junit]",
+    {"audit", "[--days N] [--basic-shutdown | --accept RULE ...] [--json | --junit]",
      "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --basic-shutdown   instead: who stops when Exchange Online takes no passwords\n"
      "  --config-dir DIR   with it: Postfix's, in place of its default one\n"
-     "  --csv              with it, for programs\n"
-     "  --json, --junit    for programs instead of people\n"
+     "  --csv              with it, for programs\n" ACCEPT_HELP "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",
      cmd_audit, false, true},
-    {"check-postfix", "[--config-dir DIR] [--json | --junit]",
+    {"check-postfix", "[--config-dir DIR] [--keep | --accept RULE ...] [--json | --junit]",
      "Does Postfix's configuration leave postern something to decide?",
      "  --config-dir DIR   Postfix's, in place of its default one\n"
+     "  --keep             instead of showing it: for the pages of postern-web\n" ACCEPT_HELP
      "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",

@@ -1,6 +1,5 @@
-/* What the command line has too: blocks, the cluster, explain, reports, audit, configuration, decisions, changes. */
+/* What the command line has too: blocks, the cluster, reports, configuration, decisions, changes. */
 #include "core/base/clock.h"
-#include "core/report/audit.h"
 #include "core/report/blocks_report.h"
 #include "core/report/cluster_report.h"
 #include "core/report/config_report.h"
@@ -14,7 +13,6 @@
 
 #include <stdlib.h>
 
-#define AUDIT_DAYS 90u
 #define WOULD_REFUSE_S (7 * 86400)
 /* Rows that are looked for at most: those before the ones that are shown are thrown away. */
 #define LOG_ROWS_MAX 5000u
@@ -55,35 +53,6 @@ int page_cluster(struct page *page)
         return PAGE_OK;
     }
     return cluster_report(page->files->config, clock_wall_s(), page->out, &page->e) >= 0 ? PAGE_OK : PAGE_NO_FILE;
-}
-
-int page_audit(struct page *page)
-{
-    struct report_files *f = page->files;
-    struct findings found;
-    struct audit a = {.config = f->config, .findings = &found, .now_s = clock_wall_s()};
-    unsigned long long days;
-    struct error e;
-    char text[600];
-    int rc;
-
-    if (asked_number(page->asked, "days", USAGE_DAYS, AUDIT_DAYS, &days, &page->e) != 0)
-        return PAGE_BAD;
-    if (files_open_directory(f, &page->e) != 0)
-        return PAGE_NO_FILE;
-    page_try_journal(page);
-    (void)files_open_history(f, &e);
-    if (files_open_state(f, &e) == 0 && !files_agree(f))
-        a.disagreement = files_disagreement(f, text, sizeof text);
-    a.view = f->view;
-    a.journal = f->journal;
-    a.history = f->history;
-    a.days = days;
-    findings_begin(&found, audit_rules, AUDIT_RULES);
-    if ((rc = audit_all(&a, &page->e)) == 0)
-        findings_report(&found, "audit", page->out);
-    findings_free(&found);
-    return rc == 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
 /* ---- reports ---- */

@@ -115,6 +115,7 @@ static const struct route routes[] = {
     ROUTE("/api/v1/actions", ROLE_OPERATOR, REACH_ANY, .serve = serve_act, .changes = true),
     ROUTE("/api/v1/actions/", ROLE_READER, REACH_OWN, .make = page_action),
     ROUTE("/api/v1/audit", ROLE_READER, REACH_NONE, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/check-postfix", ROLE_READER, REACH_NONE, .make = page_check_postfix, .holds_ms = 1000),
     ROUTE("/api/v1/config", ROLE_READER, REACH_NONE, .make = page_config, .holds_ms = HOLDS_MS),
 };
 

@@ -73,6 +73,21 @@ scene_play()
     python3 tests/browser/submissions.py "$T/run/policyd.sock" tests/data/hostile_logins || return 1
     python3 tests/browser/actions.py tests/data/hostile_logins >"$T/actions.log" || return 1
     "$BIN/postern" -c "$T/postern.conf" block cleo@contoso.example --for 2h --reason 'password in a leak <b onclick=x>' >/dev/null
+    scene_check
+}
+
+# Findings that were accepted, for now and until yesterday, and a check of Postfix, where there is one to ask.
+scene_check()
+{
+    local tomorrow yesterday
+    tomorrow=$(date -u -d tomorrow +%F) yesterday=$(date -u -d yesterday +%F)
+    {
+        echo "audit | no-alerts |  | $tomorrow | anna, 2026-11-02 | a pager comes next week <i>"
+        echo "audit | sender-rule |  | $yesterday | bert, 2026-09-01 | until the scanners have mailboxes of their own"
+    } >"$T/accepted-findings"
+    command -v postconf >/dev/null || return 0
+    mkdir "$T/postfix" && cp conf/postfix/main.cf conf/postfix/master.cf "$T/postfix"
+    "$BIN/postern" -c "$T/postern.conf" check-postfix --config-dir "$T/postfix" --keep >>"$T/check.log" 2>&1
 }
 
 scene_end()
