@@ -439,6 +439,12 @@ int server_open(const struct server_config *config, struct event_base *base, str
     return 0;
 }
 
+/* All guards look there. */
+void server_set_site(struct server *server, const struct site *site)
+{
+    server->config.site = *site;
+}
+
 unsigned server_connections(const struct server *server)
 {
     return server->connections;
