@@ -308,6 +308,7 @@ check-metrics: build/prometheus/promtool all
 # The recipes for nginx and Apache before postern-web, with stand-ins for who signs people in, and for postern-web itself.
 check-web-proxies:
 	@scripts/install-dependencies.sh web-proxies
+	@$(MAKE) --no-print-directory -s VARIANT=asan $(patsubst %,build/asan/postern%,-web -policyd -mirror) build/asan/postern
 	@tests/web/proxies.sh
 	@tests/web/proxies_apache.sh
 

@@ -34,8 +34,7 @@ static void serve_logout(struct web *web, const struct who *who, struct evhttp_r
 
 static void serve_me(struct web *web, const struct who *who, struct evhttp_request *request)
 {
-    (void)web;
-    sign_in_serve_me(who, request);
+    sign_in_serve_me(web->sign_in, who, request);
 }
 
 static void serve_act(struct web *web, const struct who *who, struct evhttp_request *request)

@@ -6,10 +6,13 @@ import { problemView } from './parts.js';
 
 const RANKS = { viewer: 1, reader: 2, operator: 3, admin: 4 };
 let me = null;
+// A web server before this has people sign in; a page of ours can't.
+let byProxy = false;
 
 // The reply of /api/v1/me or of signing in; null: nobody.
 export function setMe(reply) {
   me = reply;
+  byProxy ||= reply?.way === 'proxy';
 }
 export function isSignedIn() {
   return me !== null;
@@ -61,11 +64,15 @@ export function whoView(left) {
   return [
     whoAsks(),
     me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
+    me.sign_out ? el('a', { href: me.sign_out }, T.signIn.out) : null,
   ];
 }
 
 // Shown where a page would have been; done(): somebody is signed in.
 export function signInForm(done) {
+  if (byProxy) {
+    return el('p', {}, T.signIn.ended, ' ', el('button', { type: 'button', onclick: () => location.reload() }, T.signIn.again));
+  }
   const login = el('input', {
     id: 'name',
     name: 'name',

@@ -418,6 +418,8 @@ export const T = {
     go: 'Sign in',
     out: 'Sign out',
     wrong: 'The name or the password is wrong.',
+    ended: 'Your sign-in has ended.',
+    again: 'Sign in again',
     first: 'An account is made on the relay, by root:',
   },
 
