@@ -112,8 +112,11 @@ function reasonsView(reasons) {
     T.overview.quiet,
   );
 }
+function connectorLink(one) {
+  return link('/connector', { name: one }, name(one));
+}
 function rankingView(kind, rows) {
-  const who = kind.includes('login') ? mailboxLink : name;
+  const who = kind.includes('login') ? mailboxLink : kind === 'top_connectors' ? connectorLink : name;
   return el(
     'section',
     {},
