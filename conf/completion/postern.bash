@@ -38,7 +38,7 @@ _postern()
         COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --runs --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins new-networks habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     act) COMPREPLY=($(compgen -W "--user --help" -- "$cur")) ;;

@@ -18,8 +18,7 @@ import {
 } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
-import { mayRead, seesAll } from './session.js';
-import { chosenTenant } from './tenant.js';
+import { isWhole, mayRead, seesAll } from './session.js';
 import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, problemView, subjectOf } from './parts.js';
 
 const OVERVIEW_MS = 15000;
@@ -112,8 +111,11 @@ function reasonsView(reasons) {
     T.overview.quiet,
   );
 }
+function connectorLink(one) {
+  return link('/connector', { name: one }, name(one));
+}
 function rankingView(kind, rows) {
-  const who = kind.includes('login') ? mailboxLink : name;
+  const who = kind.includes('login') ? mailboxLink : kind === 'top_connectors' ? connectorLink : name;
   return el(
     'section',
     {},
@@ -137,7 +139,7 @@ function keyOf(decision) {
 
 export async function overviewPage(view) {
   // Who sees only counts has no rows; and who sees some tenants no stream.
-  const whole = seesAll() && chosenTenant() === null;
+  const whole = isWhole();
   const first = await askOverview();
   const chart = hourChart(view.signal);
   const lights = el('div', {});

@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { ask } from './api.js';
 import { el, name } from './dom.js';
 import { problemView } from './parts.js';
+import { chosenTenant } from './tenant.js';
 
 const RANKS = { viewer: 1, reader: 2, operator: 3, admin: 4 };
 let me = null;
@@ -24,6 +25,11 @@ export function mayRead() {
 // What tells no tenants apart is for those who see all of them.
 export function seesAll() {
   return me !== null && me.tenants === null;
+}
+
+// Nothing is left out: no tenant was chosen, either.
+export function isWhole() {
+  return seesAll() && chosenTenant() === null;
 }
 
 // Those somebody is bound to; null: all.

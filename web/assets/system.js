@@ -5,8 +5,7 @@ import { ask, askPart } from './api.js';
 import { badge, el, name, section, sentence, span, table, time } from './dom.js';
 import { CHANGE_COLUMNS, notesView, pagedRows } from './parts.js';
 import { keptView, limitsTable, nodesView } from './relay.js';
-import { seesAll } from './session.js';
-import { chosenTenant } from './tenant.js';
+import { isWhole, seesAll } from './session.js';
 
 // The parts that are mirrored, and those that are not.
 function partsOf(tenant, mirrored) {
@@ -91,7 +90,7 @@ function relayParts(config, status, cluster, reload) {
 
 export async function systemPage(view) {
   const load = (path) => (after) => (after ? ask : askPart)(path, { rows: 20, after }, view.signal);
-  const whole = seesAll() && chosenTenant() === null;
+  const whole = isWhole();
   const [status, runs, changes, verbs, config, cluster] = await Promise.all([
     ask('status', {}, view.signal),
     load('runs')(),
