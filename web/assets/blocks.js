@@ -2,6 +2,7 @@
 import { T } from './text.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
+import { endedBlocks } from './ended.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';
 
@@ -65,11 +66,17 @@ export async function blocksPage(view) {
         : el('div', { class: 'cards' }, blocks.map(blockView)),
     );
   }
-  const [blocks, past] = await Promise.all([load(), askPart('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
+  const ended = endedBlocks(view.signal);
+  const [blocks, past] = await Promise.all([
+    load(),
+    askPart('log', { reason: 'limit-block', rows: 20 }, view.signal),
+    ended.load(),
+  ]);
 
   await set(blocks);
   view.put(
     section(T.overview.blocked, list),
+    section(T.blocks.ended, ended.place),
     section(
       T.blocks.past,
       pagedRows(
@@ -81,7 +88,13 @@ export async function blocksPage(view) {
       ),
     ),
   );
-  const again = async () => set(await load());
+  let standing = blocks.data.length;
+  const again = async () => {
+    const reply = await load();
+    await set(reply);
+    if (reply.data.length < standing) await ended.load();
+    standing = reply.data.length;
+  };
   onLive((kind, what) => {
     if (kind === 'event' && what.blocks) again().catch(() => {});
   }, view.signal);
