@@ -58,13 +58,17 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "[--accept] [--at-most N] WHOM", "Lift a block, and reset the counters that led to it",
+    {"unblock", "[--accept] [--at-most N] [--reason TEXT] WHOM", "Lift a block, and reset the counters that led to it",
      "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
      "  --accept        what it sent in the last hour and day is usual from now on;\n"
      "                  also for a login or connector that is only deferred\n"
-     "  --at-most N     nothing if these would be more blocks\n",
+     "  --at-most N     nothing if these would be more blocks\n"
+     "  --reason TEXT   for those who look at \"postern blocks --ended\" later\n",
      cmd_unblock, false, false},
-    {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
+    {"blocks", "[--ended] [--csv|--json]", "Who is blocked, by what, until when, and what was seen before",
+     "  --ended            instead: whose block ended, when, how, and by whom\n"
+     "  --since TIME       with it: that ended since then\n"
+     "  --lines N          with it: the newest N (50)\n" OUTPUT_HELP,
      cmd_blocks, true, true},
     {"hold", "[OPTION...] USER", "Put what a login has queued on hold; release: let it go again",
      QUEUE_HELP OUTPUT_HELP, cmd_hold, false, false},

@@ -98,6 +98,8 @@ static const struct route routes[] = {
     ROUTE("/api/v1/status", ROLE_READER, REACH_MADE, .make = page_status, .holds_ms = 1000),
     ROUTE("/api/v1/cluster", ROLE_READER, REACH_NONE, .make = page_cluster, .holds_ms = 1000),
     ROUTE("/api/v1/blocks", ROLE_READER, REACH_OWN, .make = page_blocks, .has_rows = true, .holds_ms = 1000),
+    ROUTE("/api/v1/blocks/ended", ROLE_READER, REACH_OWN, .make = page_ended_blocks, .has_rows = true, .slow = true,
+          .holds_ms = 1000),
     ROUTE("/api/v1/mailboxes", ROLE_READER, REACH_OWN, .make = page_mailboxes, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/mailboxes/", ROLE_READER, REACH_OWN, .make = page_mailbox, .holds_ms = 1000),
     ROUTE("/api/v1/connectors", ROLE_READER, REACH_MADE, .make = page_connectors, .holds_ms = 1000),

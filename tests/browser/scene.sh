@@ -73,6 +73,8 @@ scene_play()
     python3 tests/browser/submissions.py "$T/run/policyd.sock" tests/data/hostile_logins || return 1
     python3 tests/browser/actions.py tests/data/hostile_logins >"$T/actions.log" || return 1
     "$BIN/postern" -c "$T/postern.conf" block cleo@contoso.example --for 2h --reason 'password in a leak <b onclick=x>' >/dev/null
+    "$BIN/postern" -c "$T/postern.conf" block bert@fabrikam.example --for 1h --reason 'travels' >/dev/null
+    "$BIN/postern" -c "$T/postern.conf" unblock bert@fabrikam.example --reason 'it was the owner <i onclick=x>' >/dev/null
     scene_check
 }
 

@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { actButtons, askVerbs, blockSubject, redraw } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
+import { endedBlocks } from './ended.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';
 
@@ -72,18 +73,28 @@ export async function blocksPage(view) {
           ),
     );
   }
-  const again = async () => set(await load());
+  const ended = endedBlocks(view.signal);
+  let standing = 0;
+  const again = async () => {
+    const reply = await load();
+    await set(reply);
+    if (reply.data.length < standing) await ended.load();
+    standing = reply.data.length;
+  };
   const [blocks, past, verbs] = await Promise.all([
     load(),
     askPart('log', { reason: 'limit-block', rows: 20 }, view.signal),
     askVerbs(view.signal),
+    ended.load(),
   ]);
   const acts = (subject, keys) =>
     actButtons(verbs, subject, keys, () => again().catch((problem) => view.fail(problem)), view.signal);
 
   await set(blocks);
+  standing = blocks.data.length;
   view.put(
     section(T.overview.blocked, acts(null, ['block']), list),
+    section(T.blocks.ended, ended.place),
     section(
       T.blocks.past,
       pagedRows(
