@@ -17,6 +17,8 @@
 #define PURPOSE "Serves what postern does, its metrics and health over HTTP."
 #define CONNECTIONS_MAX 256
 #define REQUEST_S 10
+/* The unit waits for six times as long. */
+#define ALIVE_S 10
 
 /* Replies that are made at a time, and those that wait for it; what is slow has threads of its own. */
 #define QUICK_THREADS 2
@@ -30,7 +32,7 @@ struct program {
     struct config *first;  /* the one that it was started with, whose listeners are open */
     struct config *config; /* the one whose other settings of web are in use */
     struct event_base *base;
-    struct event *signals[3], *sweep;
+    struct event *signals[3], *sweep, *alive;
     struct pool *quick, *slow;
     struct server *server;
     struct site site;
@@ -121,14 +123,26 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
         log_say(p->web.log, LEVEL_NOTICE, "reload: the configuration is read again");
 }
 
+static void on_alive(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    (void)arg;
+    notify_alive();
+}
+
 static int take_signals(struct program *p)
 {
+    static const struct timeval period = {.tv_sec = ALIVE_S};
     static const int ends[] = {SIGTERM, SIGINT};
 
     (void)signal(SIGHUP, SIG_IGN);
     for (size_t i = 0; i < 2; i++)
         p->signals[i] = evsignal_new(p->base, ends[i], on_end, p);
     p->signals[2] = evsignal_new(p->base, SIGUSR1, on_reload, p);
+    p->alive = event_new(p->base, -1, EV_PERSIST, on_alive, p);
+    if (p->alive == NULL || event_add(p->alive, &period) != 0)
+        return -1;
     for (size_t i = 0; i < 3; i++)
         if (p->signals[i] == NULL || event_add(p->signals[i], NULL) != 0)
             return -1;
@@ -206,6 +220,8 @@ static void end(struct program *p)
             event_free(p->signals[i]);
     if (p->sweep != NULL)
         event_free(p->sweep);
+    if (p->alive != NULL)
+        event_free(p->alive);
     if (p->base != NULL)
         event_base_free(p->base);
     site_free(&p->site);
