@@ -284,15 +284,18 @@ function stateView(state) {
 function beforeAfter(row) {
   return row.before === null && row.after === null
     ? null
-    : el('span', {}, timed(row.before ?? '–'), ' → ', timed(row.after ?? '–'));
+    : el('span', {}, timed(row.before ?? '–'), ' ', el('span', { class: 'sentence' }, '→ ', timed(row.after ?? '–')));
 }
 // A sentence with times in it.
 const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/;
 function timed(text) {
   return el(
     'span',
-    {},
-    text.split(TIME).map((part) => (TIME.test(part) ? time(part) : sentence(part))),
+    { class: 'sentence' },
+    text
+      .split(TIME)
+      .filter((part) => part !== '')
+      .map((part) => (TIME.test(part) ? time(part) : sentence(part))),
   );
 }
 function outcomeView(row, late) {
