@@ -227,6 +227,7 @@ function actsOf(m) {
     ...(m.listed === 'allowed' ? [] : ['allow']),
     ...(m.listed === 'denied' ? [] : ['deny']),
     ...(m.listed === null ? [] : ['forget']),
+    ...(m.writeback && m.setting !== 'disabled' ? ['disable'] : []),
   ];
 }
 
