@@ -49,7 +49,7 @@ _postern()
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "--sign-ins --include --dry-run --yes --json --help" -- "$cur"))
         ;;
-    audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
+    audit) COMPREPLY=($(compgen -W "--days --withdraw --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     test-message)

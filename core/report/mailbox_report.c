@@ -53,6 +53,7 @@ static void put_record(const struct decide_context *c, uint32_t tenant, const st
                        struct printer *out)
 {
     const struct tenant_facts *facts = directory_tenant(c->view, tenant);
+    const struct tenant_config *own = facts != NULL ? config_tenant(c->config, slice_of(facts->name)) : NULL;
     struct slice rest = m->proxies, one;
     char id[GUID_TEXT_MAX];
 
@@ -75,6 +76,7 @@ static void put_record(const struct decide_context *c, uint32_t tenant, const st
     out->value(out, "auth_policy", text_or_none(m->auth_policy));
     out->value(out, "may_sign_in", tri_value(m->sign_in));
     out->value(out, "restricted", value_truth((m->knows & MAILBOX_RESTRICTED) != 0));
+    out->value(out, "writeback", value_truth(own != NULL && own->exchange.writeback));
 }
 
 /* ---- what it may do ---- */

@@ -46,10 +46,12 @@ async function go(path) {
   await shown(page);
 }
 // What a button asks before it asks the relay, with the name in it.
+let questions = 0;
 async function question() {
   const button = page.locator('button', { hasText: /^Deny|^Block/ }).first();
   if ((await button.count()) === 0) return '';
   await button.click();
+  questions++;
   const found = await planted();
   await page.keyboard.press('Escape');
   return found;
@@ -70,6 +72,8 @@ for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/expla
   is(`nothing of a name becomes part of the page: ${path}`, bad.join('\n'));
   is(`and nothing runs or breaks: ${path}`, faults());
 }
+
+is('questions were asked about those whose page there is', questions > 0, true);
 
 const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic'];
 for (const path of ['/', '/blocks', '/system', '/audit', ...REPORTS.map((name) => `/reports/${name}`)]) {

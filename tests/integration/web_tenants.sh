@@ -87,6 +87,7 @@ matrix="
 /api/v1/status                          200 200 200 403 contoso
 /api/v1/cluster                         200 403 400 403 -
 /api/v1/blocks                          200 200 200 403 contoso
+/api/v1/blocks/ended                    200 200 200 403 -
 /api/v1/mailboxes?q=anna                200 200 200 403 contoso
 /api/v1/mailboxes/anna@contoso.example  200 200 200 403 contoso
 /api/v1/mailboxes/anna@fabrikam.example 200 404 404 403 -
@@ -112,6 +113,8 @@ matrix="
 /api/v1/reports/habits                  200 200 200 403 -
 /api/v1/reports/would-refuse            200 200 200 403 contoso
 /api/v1/audit                           200 403 400 403 -
+/api/v1/check-postfix                   200 403 400 403 -
+/api/v1/verbs                           200 200 400 403 -
 /api/v1/actions                         200 200 200 403 -
 /api/v1/actions/0000000000000000        404 404 404 403 -
 /api/v1/config                          200 403 400 403 -

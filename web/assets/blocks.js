@@ -1,8 +1,8 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
-import { actButtons, askVerbs, blockSubject, redraw } from './acts.js';
+import { actButtons, askVerbs, blockSubject } from './acts.js';
 import { ask, askPart } from './api.js';
-import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
+import { badge, count, el, facts, link, name, redraw, section, sentence, span, time } from './dom.js';
 import { endedBlocks } from './ended.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';

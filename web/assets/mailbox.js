@@ -1,8 +1,8 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
-import { actButtons, askVerbs, redraw, userSubject } from './acts.js';
+import { actButtons, askVerbs, userSubject } from './acts.js';
 import { ask, askPart } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
+import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
 import { seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
@@ -209,6 +209,7 @@ function actsOf(m) {
     ...(m.listed === 'allowed' ? [] : ['allow']),
     ...(m.listed === 'denied' ? [] : ['deny']),
     ...(m.listed === null ? [] : ['forget']),
+    ...(m.writeback && m.setting !== 'disabled' ? ['disable'] : []),
   ];
 }
 

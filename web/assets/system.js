@@ -1,8 +1,9 @@
 // The configuration in plain words, where the settings are from, what is kept.
 import { T } from './text.js';
-import { actButtons, actLog, askVerbs } from './acts.js';
+import { actButtons, askVerbs } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, el, name, section, sentence, span, table, time } from './dom.js';
+import { actLog } from './outcome.js';
 import { CHANGE_COLUMNS, notesView, pagedRows } from './parts.js';
 import { keptView, limitsTable, nodesView } from './relay.js';
 import { isWhole, seesAll } from './session.js';

@@ -356,7 +356,7 @@ export const T = {
       block: {
         button: 'Block',
         title: 'Block',
-        what: 'From now on its mail is refused by all programs of this relay.',
+        what: 'From now on its mail is refused, by this relay and those that count as one with it.',
       },
       prolong: {
         verb: 'block',
@@ -408,6 +408,12 @@ export const T = {
         button: 'Take out of the lists',
         title: 'Take out of both lists',
         what: 'It is taken out of the allow file and the deny file, so that the settings at Exchange Online decide again.',
+      },
+      disable: {
+        button: 'Disable at the source',
+        title: 'Switch SMTP AUTH off in Exchange Online for',
+        what: 'SMTP AUTH of the mailbox is switched off in Exchange Online itself, for this relay and everywhere else. From here it can’t be switched on again.',
+        careful: true,
       },
       reload: {
         button: 'Reload',
