@@ -285,6 +285,7 @@ for (const [who, start, links] of [
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor(LONG);
   await page.getByLabel('Tenant').selectOption('contoso');
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor({ state: 'detached', ...LONG });
+  await page.getByRole('link', { name: 'anna@contoso.example' }).waitFor(LONG);
   is('a search can be of one tenant', await page.getByRole('link', { name: 'anna@contoso.example' }).count(), 1);
   await page.goto(`${origin}/reports/used`);
   await shown(page);
