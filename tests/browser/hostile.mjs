@@ -50,7 +50,7 @@ const encoded = (text) =>
 
 await page.goto(`${origin}/`);
 await shown(page);
-for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/explain?line=', '/reports/']) {
+for (const path of ['/?tenant=', '/mailbox?name=', '/mailboxes?q=', '/connector?name=', '/explain?user=', '/explain?line=', '/reports/']) {
   const bad = [];
   for (const login of logins) {
     if (path === '/reports/' && /^\.{0,2}$/.test(login)) continue;
@@ -62,7 +62,7 @@ for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/expla
   is(`and nothing runs or breaks: ${path}`, faults());
 }
 
-const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic'];
+const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic', 'new-networks'];
 for (const path of ['/', '/blocks', '/system', '/audit', ...REPORTS.map((name) => `/reports/${name}`)]) {
   await go(path);
   for (let pages = 0; !short && pages < 20; pages++) {

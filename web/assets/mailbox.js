@@ -2,6 +2,7 @@
 import { T } from './text.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
+import { changesPart } from './history.js';
 import { seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
@@ -244,6 +245,7 @@ export async function mailboxPage(view) {
       section(T.mailbox.usage, usageView(m.usage)),
     ),
     timeline(view, login, log),
+    changesPart(m.mailbox ?? login, view.signal),
     ...(m.habit ? [section(T.mailbox.habit, habitView(m.habit))] : []),
     section(
       T.mailbox.cloud,
