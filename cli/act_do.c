@@ -1,5 +1,6 @@
 #include "cli/act_do.h"
 
+#include "cli/act_disable.h"
 #include "cli/cluster_request.h"
 #include "cli/commands.h"
 #include "core/base/clock.h"
@@ -149,6 +150,17 @@ static void print_lists(const struct config *config, const struct act *act, cons
                                                                                             : "in neither list");
 }
 
+/* As the directory has it. */
+static void print_setting(const struct subject *x)
+{
+    static const char *const words[] = {
+        [SMTP_AUTH_ENABLED] = "enabled", [SMTP_AUTH_DISABLED] = "disabled", [SMTP_AUTH_INHERIT] = "inherit"};
+    const struct identity *id = &x->verdict.identity;
+
+    if (id->n_claims == 1 && id->claims[0].smtp_auth != SMTP_AUTH_UNKNOWN)
+        printf("SMTP AUTH %s", words[id->claims[0].smtp_auth]);
+}
+
 /* The tenant whose mailboxes alone have the name; NULL: there is none. */
 static const char *tenant_of(const struct decide_context *c, const struct subject *x)
 {
@@ -177,6 +189,8 @@ static int print_subject(struct cli *own, const struct act *act, struct subject 
         print_blocks(&c, x);
     else if (act->verb == ACT_ALLOW || act->verb == ACT_DENY || act->verb == ACT_FORGET)
         print_lists(own->files.config, act, x);
+    else if (act->verb == ACT_DISABLE)
+        print_setting(x);
     printf("\n");
     return CLI_OK;
 }
@@ -274,7 +288,7 @@ static void keep_said(char *out, size_t cap, const struct tail *tail)
 void act_do(const struct cli *cli, const struct act *act, struct act_outcome *out)
 {
     struct tail tail;
-    int status = run_apart(cli, act, true, run_command, &tail);
+    int status = run_apart(cli, act, true, act->verb == ACT_DISABLE ? act_disable_ask : run_command, &tail);
 
     out->state = status == CLI_OK ? ACT_DONE : ACT_FAILED;
     keep_said(out->said, sizeof out->said, &tail);

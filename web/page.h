@@ -65,8 +65,8 @@ static inline bool page_counts_only(const struct page *page)
     return page->scope.n == 0;
 }
 
-page_make page_overview, page_rates, page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors, page_mode,
-    page_networks, page_cluster, page_explain, page_reports, page_report, page_audit, page_config, page_log,
-    page_changes, page_runs, page_actions, page_action;
+page_make page_overview, page_rates, page_status, page_blocks, page_ended_blocks, page_mailboxes, page_mailbox,
+    page_connectors, page_mode, page_networks, page_cluster, page_explain, page_reports, page_report, page_audit,
+    page_check_postfix, page_config, page_log, page_changes, page_runs, page_verbs, page_actions, page_action;
 
 #endif

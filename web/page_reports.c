@@ -1,10 +1,10 @@
-/* What the command line has too: blocks, the cluster, explain, reports, audit, configuration, decisions, changes. */
+/* What the command line has too: blocks, the cluster, reports, configuration, decisions, changes. */
 #include "core/base/clock.h"
-#include "core/report/audit.h"
 #include "core/report/blocks_report.h"
 #include "core/report/cluster_report.h"
 #include "core/report/config_report.h"
 #include "core/report/decisions.h"
+#include "core/report/ended_blocks.h"
 #include "core/report/report.h"
 #include "core/report/runs_report.h"
 #include "core/report/settings_log.h"
@@ -14,10 +14,24 @@
 
 #include <stdlib.h>
 
-#define AUDIT_DAYS 90u
 #define WOULD_REFUSE_S (7 * 86400)
 /* Rows that are looked for at most: those before the ones that are shown are thrown away. */
 #define LOG_ROWS_MAX 5000u
+
+/* "rows" and "after" are the table's (web/rows.h), where what comes before is thrown away: so many must be looked for.
+ */
+static int rows_needed(struct page *page, size_t *most)
+{
+    unsigned long long n = page->window.skip + page->window.most + 1;
+
+    if (n > LOG_ROWS_MAX) {
+        (void)error_set(&page->e, "after: at most %u rows are gone through; narrow it by \"since\" or \"user\"",
+                        LOG_ROWS_MAX);
+        return PAGE_BAD;
+    }
+    *most = (size_t)n;
+    return PAGE_OK;
+}
 
 /* No rows, and why. */
 static void nothing_yet(struct page *page, const char *why)
@@ -35,6 +49,30 @@ int page_blocks(struct page *page)
     if (status != PAGE_OK)
         return status;
     return blocks_report(&c, page->files, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
+}
+
+int page_ended_blocks(struct page *page)
+{
+    const char *since = asked_value(page->asked, "since");
+    struct decide_context c;
+    int64_t since_s = 0;
+    struct error e;
+    size_t most;
+    int status;
+
+    if (rows_needed(page, &most) != PAGE_OK)
+        return PAGE_BAD;
+    if (!scope_is_all(page->scope))
+        most = LOG_ROWS_MAX; /* those of other tenants are left out afterwards */
+    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
+        (void)error_set(&page->e, "since: %s", e.text);
+        return PAGE_BAD;
+    }
+    if ((status = page_open_context(page, &c)) != PAGE_OK)
+        return status;
+    if (files_open_journal(page->files, &page->e) != 0)
+        return PAGE_NO_FILE;
+    return ended_blocks_report(&c, page->files, since_s, most, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
 int page_config(struct page *page)
@@ -55,35 +93,6 @@ int page_cluster(struct page *page)
         return PAGE_OK;
     }
     return cluster_report(page->files->config, clock_wall_s(), page->out, &page->e) >= 0 ? PAGE_OK : PAGE_NO_FILE;
-}
-
-int page_audit(struct page *page)
-{
-    struct report_files *f = page->files;
-    struct findings found;
-    struct audit a = {.config = f->config, .findings = &found, .now_s = clock_wall_s()};
-    unsigned long long days;
-    struct error e;
-    char text[600];
-    int rc;
-
-    if (asked_number(page->asked, "days", USAGE_DAYS, AUDIT_DAYS, &days, &page->e) != 0)
-        return PAGE_BAD;
-    if (files_open_directory(f, &page->e) != 0)
-        return PAGE_NO_FILE;
-    page_try_journal(page);
-    (void)files_open_history(f, &e);
-    if (files_open_state(f, &e) == 0 && !files_agree(f))
-        a.disagreement = files_disagreement(f, text, sizeof text);
-    a.view = f->view;
-    a.journal = f->journal;
-    a.history = f->history;
-    a.days = days;
-    findings_begin(&found, audit_rules, AUDIT_RULES);
-    if ((rc = audit_all(&a, &page->e)) == 0)
-        findings_report(&found, "audit", page->out);
-    findings_free(&found);
-    return rc == 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
 /* ---- reports ---- */
@@ -172,21 +181,6 @@ static int find_user(struct page *page, const char **user, struct known *named)
     }
     if (named->named != MAILBOX_NAME_NONE)
         *user = named->mailbox;
-    return PAGE_OK;
-}
-
-/* "rows" and "after" are the table's (web/rows.h), where what comes before is thrown away: so many must be looked for.
- */
-static int rows_needed(struct page *page, size_t *most)
-{
-    unsigned long long n = page->window.skip + page->window.most + 1;
-
-    if (n > LOG_ROWS_MAX) {
-        (void)error_set(&page->e, "after: at most %u rows are gone through; narrow it by \"since\" or \"user\"",
-                        LOG_ROWS_MAX);
-        return PAGE_BAD;
-    }
-    *most = (size_t)n;
     return PAGE_OK;
 }
 

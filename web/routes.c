@@ -34,8 +34,7 @@ static void serve_logout(struct web *web, const struct who *who, struct evhttp_r
 
 static void serve_me(struct web *web, const struct who *who, struct evhttp_request *request)
 {
-    (void)web;
-    sign_in_serve_me(who, request);
+    sign_in_serve_me(web->sign_in, who, request);
 }
 
 static void serve_act(struct web *web, const struct who *who, struct evhttp_request *request)
@@ -99,6 +98,8 @@ static const struct route routes[] = {
     ROUTE("/api/v1/status", ROLE_READER, REACH_MADE, .make = page_status, .holds_ms = 1000),
     ROUTE("/api/v1/cluster", ROLE_READER, REACH_NONE, .make = page_cluster, .holds_ms = 1000),
     ROUTE("/api/v1/blocks", ROLE_READER, REACH_OWN, .make = page_blocks, .has_rows = true, .holds_ms = 1000),
+    ROUTE("/api/v1/blocks/ended", ROLE_READER, REACH_OWN, .make = page_ended_blocks, .has_rows = true, .slow = true,
+          .holds_ms = 1000),
     ROUTE("/api/v1/mailboxes", ROLE_READER, REACH_OWN, .make = page_mailboxes, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/mailboxes/", ROLE_READER, REACH_OWN, .make = page_mailbox, .holds_ms = 1000),
     ROUTE("/api/v1/connectors", ROLE_READER, REACH_MADE, .make = page_connectors, .holds_ms = 1000),
@@ -110,10 +111,12 @@ static const struct route routes[] = {
     ROUTE("/api/v1/reports", ROLE_READER, REACH_ANY, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/reports/", ROLE_READER, REACH_OWN, .make = page_report, .has_rows = true, .slow = true,
           .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/verbs", ROLE_READER, REACH_ANY, .make = page_verbs, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/actions", ROLE_READER, REACH_OWN, .make = page_actions, .has_rows = true),
     ROUTE("/api/v1/actions", ROLE_OPERATOR, REACH_ANY, .serve = serve_act, .changes = true),
     ROUTE("/api/v1/actions/", ROLE_READER, REACH_OWN, .make = page_action),
     ROUTE("/api/v1/audit", ROLE_READER, REACH_NONE, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/check-postfix", ROLE_READER, REACH_NONE, .make = page_check_postfix, .holds_ms = 1000),
     ROUTE("/api/v1/config", ROLE_READER, REACH_NONE, .make = page_config, .holds_ms = HOLDS_MS),
 };
 

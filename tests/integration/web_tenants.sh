@@ -86,6 +86,7 @@ matrix="
 /api/v1/status                          200 200 200 403 contoso
 /api/v1/cluster                         200 403 400 403 -
 /api/v1/blocks                          200 200 200 403 contoso
+/api/v1/blocks/ended                    200 200 200 403 -
 /api/v1/mailboxes?q=anna                200 200 200 403 contoso
 /api/v1/mailboxes/anna@contoso.example  200 200 200 403 contoso
 /api/v1/mailboxes/anna@fabrikam.example 200 404 404 403 -
@@ -111,6 +112,8 @@ matrix="
 /api/v1/reports/habits                  200 200 200 403 -
 /api/v1/reports/would-refuse            200 200 200 403 contoso
 /api/v1/audit                           200 403 400 403 -
+/api/v1/check-postfix                   200 403 400 403 -
+/api/v1/verbs                           200 200 400 403 -
 /api/v1/actions                         200 200 200 403 -
 /api/v1/actions/0000000000000000        404 404 404 403 -
 /api/v1/config                          200 403 400 403 -
@@ -118,7 +121,8 @@ matrix="
 # Nothing of the other tenant: not its name, not where its mail comes from, not its block of a client.
 foreign() { grep -ac 'fabrikam\|198\.51\.100\|192\.0\.2\.1[23]' "$1"; }
 # What differs by the moment is left out.
-plain() { jq -S 'walk(if type == "object" then del(.until, .free_at, .empty_at, .retry_s, .learning_until, .rates) else . end) | .data'; }
+plain() { jq -S 'walk(if type == "object" then del(.until, .free_at, .empty_at, .retry_s, .learning_until, .rates)
+    elif type == "string" then gsub("[0-9]+m([0-9]+s)?"; "a while") else . end) | .data'; }
 while read -r path sees_all is_bound narrowed sees_counts inside; do
     [ -n "$path" ] || continue
     is "$path: all, bound, narrowed, counts" "$(code "$all" "$path") $(code "$bound" "$path") $(code "$all" "$(with "$path" tenant=contoso)") $(code "$viewer" "$path")" \
@@ -136,7 +140,7 @@ while read -r path sees_all is_bound narrowed sees_counts inside; do
     [ "$path" = /api/v1/me ] || is "$path: who sees counts gets no tenant's" "$(code "$viewer" "$(with "$path" tenant=contoso)")" '40[03]'
 done <<<"$matrix"
 is 'each path of the program is in the matrix' "$(comm -23 <(sed -n 's|^ *ROUTE("\(/api/v1/[^"]*\)".*|\1|p' web/routes.c | grep -v 'log[inout]*t*"*$' | sort -u) \
-    <(echo "$matrix" | sed -n 's|^\(/api/v1/[a-z]*/\{0,1\}\).*|\1|p' | sort -u) | grep -v '^/api/v1/log\(in\|out\)$')" ''
+    <(echo "$matrix" | sed -n 's|^\(/api/v1/[a-z-]*\(/ended\)\{0,1\}/\{0,1\}\).*|\1|p' | sort -u) | grep -v '^/api/v1/log\(in\|out\)$')" ''
 is 'events are for who sees all' "$(code "$bound" /events)" 403
 
 # ---- the choice ----

@@ -39,7 +39,7 @@ export async function problemOf(response) {
 
 // What can be asked for of one tenant; the rest is the relay's.
 const NARROWS =
-  /^(actions|blocks|changes|connectors|ended|explain|log|mode|networks|overview|runs|status|mailboxes(\/.*)?|reports\/.*)$/;
+  /^(actions|blocks(\/ended)?|changes|connectors|explain|log|mode|networks|overview|runs|status|mailboxes(\/.*)?|reports\/.*)$/;
 
 // The path of something of the interface; what is empty is left out of the query. A list is a name several times. The tenant that was
 // chosen is asked for, unless the query has one, or null.

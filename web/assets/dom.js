@@ -189,3 +189,20 @@ function tableRow(columns, row) {
 export function say(text) {
   document.getElementById('said').textContent = text;
 }
+
+// ---- the keyboard's place ----
+// Replaces what is in a place, and leaves the keyboard at the button or link where it was.
+export function redraw(place, ...nodes) {
+  const key = place.contains(document.activeElement) ? placeKey(document.activeElement) : null;
+  place.replaceChildren(...nodes);
+  if (key !== null) focusKey(key);
+}
+function placeKey(node) {
+  return node.dataset.key ?? node.getAttribute('href');
+}
+// What is no longer there leaves it at the page.
+export function focusKey(key) {
+  const main = document.getElementById('main');
+  const same = [...main.querySelectorAll('button, a')].find((node) => placeKey(node) === key);
+  (same ?? main).focus({ preventScroll: true });
+}

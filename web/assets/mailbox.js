@@ -1,7 +1,8 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
+import { actButtons, askVerbs, userSubject } from './acts.js';
 import { ask, askPart } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
+import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
 import { changesPart } from './history.js';
 import { seesAll } from './session.js';
 import {
@@ -106,6 +107,7 @@ function mirrored(m) {
     [T.column.auth_policy, m.auth_policy && name(m.auth_policy)],
     [T.column.may_sign_in, truth(m.may_sign_in)],
     [T.column.restricted, truth(m.restricted)],
+    [T.column.listed, T.mailbox.listed[m.listed]],
     [T.column.id, el('code', {}, m.id)],
   ]);
 }
@@ -195,6 +197,23 @@ function pathOf(login) {
   return `mailboxes/${encodeURIComponent(whole(login))}`;
 }
 
+// What can be done about it, as it stands.
+function actsOf(m) {
+  const habit = m.habit;
+  const beyond = habit?.learnt && (habit.today > habit.messages_day || habit.now_hour > habit.messages_hour);
+  return [
+    ...(m.blocks.length > 0 ? ['unblock', ...(m.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block']),
+    ...(m.blocks.length === 0 && beyond ? ['accept'] : []),
+    'hold',
+    'release',
+    'discard',
+    ...(m.listed === 'allowed' ? [] : ['allow']),
+    ...(m.listed === 'denied' ? [] : ['deny']),
+    ...(m.listed === null ? [] : ['forget']),
+    ...(m.writeback && m.setting !== 'disabled' ? ['disable'] : []),
+  ];
+}
+
 export async function mailboxPage(view) {
   const login = view.query.get('name') ?? '';
   if (/^\.{0,2}$/.test(login)) {
@@ -202,13 +221,30 @@ export async function mailboxPage(view) {
     return;
   }
   view.title(name(login), login);
-  const [reply, log] = await Promise.all([
-    ask(pathOf(login), {}, view.signal),
+  const load = () => ask(pathOf(login), {}, view.signal);
+  const [first, log, verbs] = await Promise.all([
+    load(),
     askPart('log', { user: login, rows: 25 }, view.signal),
+    askVerbs(view.signal),
   ]);
+  const { mailbox } = first.data;
+  const all = el('div', {});
+  const past = el('div', {}, timeline(view, login, log), changesPart(mailbox ?? login, view.signal));
+  const set = (reply) => redraw(all, ...partsOfOne(reply, login, past, verbs, again, view.signal));
+  const again = () =>
+    load()
+      .then(set)
+      .catch((problem) => view.fail(problem));
+  view.title(name(mailbox ?? login), mailbox ?? login);
+  set(first);
+  view.put(all);
+}
+
+// All of it but what was decided, which stays as it is shown when the rest is asked for again.
+function partsOfOne(reply, login, past, verbs, again, signal) {
   const m = reply.data;
-  view.title(name(m.mailbox ?? login), m.mailbox ?? login);
-  view.put(
+  const acts = actButtons(verbs, userSubject(m.mailbox ?? login, m.habit !== null), actsOf(m), again, signal);
+  return [
     ...[notesView(reply.notes)].filter(Boolean),
     m.blocks.length === 0
       ? el('span', {})
@@ -227,6 +263,7 @@ export async function mailboxPage(view) {
             T.none,
           ),
         ),
+    ...(acts ? [section(T.act.heading, acts)] : []),
     el(
       'div',
       { class: 'columns' },
@@ -244,8 +281,7 @@ export async function mailboxPage(view) {
       section(T.mailbox.facts, mirrored(m)),
       section(T.mailbox.usage, usageView(m.usage)),
     ),
-    timeline(view, login, log),
-    changesPart(m.mailbox ?? login, view.signal),
+    past,
     ...(m.habit ? [section(T.mailbox.habit, habitView(m.habit))] : []),
     section(
       T.mailbox.cloud,
@@ -265,5 +301,5 @@ export async function mailboxPage(view) {
         T.mailbox.cloudNone,
       ),
     ),
-  );
+  ];
 }

@@ -1,7 +1,9 @@
 // The configuration in plain words, where the settings are from, what is kept.
 import { T } from './text.js';
+import { actButtons, askVerbs } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, el, name, section, sentence, span, table, time } from './dom.js';
+import { actLog } from './outcome.js';
 import { CHANGE_COLUMNS, notesView, pagedRows } from './parts.js';
 import { keptView, limitsTable, nodesView } from './relay.js';
 import { isWhole, seesAll } from './session.js';
@@ -28,11 +30,12 @@ function runResult(result) {
 }
 
 // Of the relay itself, for who sees all of it.
-function relayParts(config, status, cluster) {
+function relayParts(config, status, cluster, reload) {
   return [
     section(
       T.system.config,
       el('p', { class: 'dim' }, name(config.data.file)),
+      reload,
       el(
         'div',
         { class: 'cards' },
@@ -89,17 +92,20 @@ function relayParts(config, status, cluster) {
 export async function systemPage(view) {
   const load = (path) => (after) => (after ? ask : askPart)(path, { rows: 20, after }, view.signal);
   const whole = isWhole();
-  const [status, runs, changes, config, cluster] = await Promise.all([
+  const [status, runs, changes, verbs, config, cluster] = await Promise.all([
     ask('status', {}, view.signal),
     load('runs')(),
     load('changes')(),
+    askVerbs(view.signal),
     whole ? ask('config', {}, view.signal) : null,
     whole ? askPart('cluster', {}, view.signal) : null,
   ]);
+  const log = actLog(view.signal);
+  const reload = actButtons(verbs, null, ['reload'], log.fill, view.signal);
 
   view.put(
     ...[notesView(status.notes)].filter(Boolean),
-    ...(whole ? relayParts(config, status, cluster) : seesAll() ? [el('p', { class: 'dim' }, T.system.narrowed)] : []),
+    ...(whole ? relayParts(config, status, cluster, reload) : seesAll() ? [el('p', { class: 'dim' }, T.system.narrowed)] : []),
     section(T.system.mirror, table(T.system.mirror, TENANT_COLUMNS, status.data.tenants, T.none)),
     section(
       T.system.runs,
@@ -123,5 +129,7 @@ export async function systemPage(view) {
       T.system.changes,
       pagedRows(T.system.changes, CHANGE_COLUMNS, changes, load('changes'), T.system.changesNone),
     ),
+    log.node,
   );
+  if (view.query.get('at') === 'actions') log.node.scrollIntoView();
 }
