@@ -81,6 +81,7 @@ const struct cli_command cli_commands[] = {
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
      "                  failed-sign-ins: at Exchange Online itself\n"
+     "                  new-networks: from where logins sent for the first time\n"
      "                  habits: what each login usually sends\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each;\n"

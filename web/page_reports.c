@@ -1,16 +1,15 @@
-/* What the command line has too: status, blocks, reports, configuration, decisions, changes. */
+/* What the command line has too: blocks, the cluster, reports, configuration, decisions, changes. */
 #include "core/base/clock.h"
 #include "core/report/blocks_report.h"
+#include "core/report/cluster_report.h"
 #include "core/report/config_report.h"
 #include "core/report/decisions.h"
 #include "core/report/ended_blocks.h"
 #include "core/report/report.h"
 #include "core/report/runs_report.h"
 #include "core/report/settings_log.h"
-#include "core/report/status.h"
 #include "core/report/text.h"
 #include "core/report/would_refuse.h"
-#include "web/look.h"
 #include "web/page.h"
 
 #include <stdlib.h>
@@ -30,21 +29,16 @@ static int rows_needed(struct page *page, size_t *most)
                         LOG_ROWS_MAX);
         return PAGE_BAD;
     }
-    /* Those of other tenants are left out afterwards. */
-    *most = scope_is_all(page->scope) ? (size_t)n : LOG_ROWS_MAX;
+    *most = (size_t)n;
     return PAGE_OK;
 }
 
-int page_status(struct page *page)
+/* No rows, and why. */
+static void nothing_yet(struct page *page, const char *why)
 {
-    struct picture *p = look_picture(page->shelf, page->files, &page->e);
-
-    if (p == NULL)
-        return PAGE_NO_FILE;
-    picture_tell_problems(p, page->out);
-    status_report(p, page->files, page->out);
-    picture_free(p);
-    return PAGE_OK;
+    page->out->table(page->out, &(struct table){.n = 0});
+    page->out->end(page->out);
+    page->out->remark(page->out, REMARK_NOTE, why);
 }
 
 int page_blocks(struct page *page)
@@ -68,6 +62,8 @@ int page_ended_blocks(struct page *page)
 
     if (rows_needed(page, &most) != PAGE_OK)
         return PAGE_BAD;
+    if (!scope_is_all(page->scope))
+        most = LOG_ROWS_MAX; /* those of other tenants are left out afterwards */
     if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
         (void)error_set(&page->e, "since: %s", e.text);
         return PAGE_BAD;
@@ -87,6 +83,16 @@ int page_config(struct page *page)
         (void)files_open_directory(page->files, &e); /* only to compare names with */
     config_report(page->files->config, page->files->view, page->out);
     return PAGE_OK;
+}
+
+/* As "postern status --cluster"; without a cluster no rows, and a note that says so. */
+int page_cluster(struct page *page)
+{
+    if (!page->files->config->cluster.configured) {
+        nothing_yet(page, "there is no group \"cluster\" in the configuration: this relay counts for itself");
+        return PAGE_OK;
+    }
+    return cluster_report(page->files->config, clock_wall_s(), page->out, &page->e) >= 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
 /* ---- reports ---- */
@@ -181,7 +187,7 @@ static int find_user(struct page *page, const char **user, struct known *named)
 int page_log(struct page *page)
 {
     static const char *const names[] = {"user", "client", "verdict", "reason", "limit", "stage", "since"};
-    struct decisions_wanted wanted = {.newest_first = true};
+    struct decisions_wanted wanted = {.newest_first = true, .scope = page->scope};
     struct known *named = calloc(1, sizeof *named);
     int64_t now_s = clock_wall_s();
     int status = PAGE_OK;
@@ -206,24 +212,15 @@ int page_log(struct page *page)
     return status;
 }
 
-/* No rows, and why. */
-static void nothing_yet(struct page *page, const char *why)
-{
-    page->out->table(page->out, &(struct table){.n = 0});
-    page->out->end(page->out);
-    page->out->remark(page->out, REMARK_NOTE, why);
-}
-
 int page_runs(struct page *page)
 {
     const char *since = asked_value(page->asked, "since");
-    int64_t since_s = 0;
+    struct runs_wanted wanted = {.scope = scope_is_all(page->scope) ? SLICE("") : page->scope};
     struct error e;
-    size_t most;
 
-    if (rows_needed(page, &most) != PAGE_OK)
+    if (rows_needed(page, &wanted.most) != PAGE_OK)
         return PAGE_BAD;
-    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
+    if (since != NULL && text_read_time(since, clock_wall_s(), &wanted.since_s, &e) != 0) {
         (void)error_set(&page->e, "since: %s", e.text);
         return PAGE_BAD;
     }
@@ -231,14 +228,15 @@ int page_runs(struct page *page)
         return PAGE_NO_FILE;
     if (page->files->history == NULL)
         nothing_yet(page, "there is no history yet; postern-mirror makes it");
-    else if (runs_report(page->files, since_s, most, page->out, &page->e) != 0)
+    else if (runs_report(page->files, &wanted, page->out, &page->e) != 0)
         return PAGE_NO_FILE;
     return PAGE_OK;
 }
 
 int page_changes(struct page *page)
 {
-    struct settings_wanted wanted = {.newest_first = true, .user = asked_value(page->asked, "user")};
+    struct settings_wanted wanted = {
+        .newest_first = true, .user = asked_value(page->asked, "user"), .scope = page->scope};
     const char *since = asked_value(page->asked, "since");
     struct known *named = calloc(1, sizeof *named);
     int status = rows_needed(page, &wanted.most);

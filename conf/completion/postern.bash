@@ -38,7 +38,7 @@ _postern()
         COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --runs --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins new-networks habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     act) COMPREPLY=($(compgen -W "--user --help" -- "$cur")) ;;
@@ -49,14 +49,9 @@ _postern()
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "--sign-ins --include --dry-run --yes --json --help" -- "$cur"))
         ;;
-    audit)
-        COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --accept --withdraw --until --where --reason --csv --json --junit
-            --help" -- "$cur"))
-        ;;
-    check-postfix)
-        COMPREPLY=($(compgen -W "--config-dir --keep --accept --withdraw --until --where --reason --json --junit --help" -- "$cur"))
-        ;;
+    audit) COMPREPLY=($(compgen -W "--days --accept --until --where --reason --withdraw --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     blocks) COMPREPLY=($(compgen -W "--ended --since --lines --csv --json --help" -- "$cur")) ;;
+    check-postfix) COMPREPLY=($(compgen -W "--keep --accept --until --where --reason --withdraw --config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     test-message)
         COMPREPLY=($(compgen -W "--to --from --user --method --password-fd --server --implicit-tls --name --ca --client

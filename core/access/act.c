@@ -20,6 +20,9 @@ const struct act_row act_rows[ACT_VERBS] = {
     /* What was queued since then is not what was meant. */
     [ACT_DISCARD] = {"discard", ROLE_ADMIN, .has_subject = true, .typed_again = true, .unsure = "the queue"},
     [ACT_RELOAD] = {"reload", ROLE_ADMIN, .done_again = true},
+    /* In Exchange Online itself. */
+    [ACT_DISABLE] = {"disable", ROLE_ADMIN, .has_subject = true, .typed_again = true, .done_again = true,
+                     .unsure = "the mailbox in Exchange Online"},
 };
 
 int act_verb_find(struct slice word, enum act_verb *out, struct error *e)

@@ -29,6 +29,7 @@ static const struct column columns[] = {
     {"now_hour", VALUE_NUMBER},
     {"today", VALUE_NUMBER},
     {"learnt", VALUE_TRUTH},
+    {"tenant", VALUE_TEXT},
 };
 
 static int64_t until_wall_s(const struct decide_context *c, const struct block *block)
@@ -101,16 +102,16 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         (void)evidence_join(texts[i], sizeof texts[i], lists[i]);
-    out->row(out, (const struct value[]){value_word(x->block.subject), value_time(x->block.from_wall_s),
-                                         value_time(until_wall_s(c, &x->block)), value_word(x->block.limit),
-                                         value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
-                                         value_number(x->since), value_word(texts[0]), value_word(texts[1]),
-                                         value_word(texts[2]), value_word(texts[3]),
-                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
-                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
-                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
-                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),
-                                         known ? value_truth(habit.learnt) : value_none()});
+    out->row(out, (const struct value[]){
+                      value_word(x->block.subject), value_time(x->block.from_wall_s),
+                      value_time(until_wall_s(c, &x->block)), value_word(x->block.limit), value_word(x->block.reason),
+                      value_number(x->passed), value_number(x->refused), value_number(x->since), value_word(texts[0]),
+                      value_word(texts[1]), value_word(texts[2]), value_word(texts[3]),
+                      number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
+                      number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
+                      number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
+                      number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),
+                      known ? value_truth(habit.learnt) : value_none(), value_word(block_tenant(c, &x->block))});
 }
 
 static struct evidence *collect_evidence(const struct decide_context *c, size_t *n)

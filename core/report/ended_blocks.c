@@ -2,6 +2,7 @@
 
 #include "core/journal/block_history.h"
 #include "core/report/evidence.h"
+#include "core/report/subject.h"
 #include "core/report/text.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const struct column columns[] = {
     {"senders", VALUE_TEXT},
     {"recipient_domains", VALUE_TEXT},
     {"logins", VALUE_TEXT},
+    {"tenant", VALUE_TEXT},
 };
 
 struct ended {
@@ -49,13 +51,13 @@ static const char *ended_by(const struct config *config, const struct block_row 
 }
 
 /* Rows are the journal's, which others may have written: they are escaped here. */
-static void show_row(const struct config *config, const struct block_row *row, const struct evidence *x,
+static void show_row(const struct decide_context *c, const struct block_row *row, const struct evidence *x,
                      struct printer *out)
 {
     char since[40], ended[40], subject[4 * sizeof row->subject + 8], by[4 * sizeof row->by + 8],
         why[4 * sizeof row->why + 8], limit[4 * sizeof row->limit + 8], reason[4 * sizeof row->reason + 8];
     struct buf from = BUF_OVER(since), to = BUF_OVER(ended);
-    const char *who = text_plain(by, sizeof by, slice_of(ended_by(config, row)));
+    const char *who = text_plain(by, sizeof by, slice_of(ended_by(c->config, row)));
 
     text_add_local_time(&from, row->since_s);
     text_add_local_time(&to, row->ended_s);
@@ -77,7 +79,17 @@ static struct value number_of(const struct evidence *x, uint64_t n)
     return x != NULL ? value_number(n) : value_none();
 }
 
-static void put_row(const struct config *config, const struct block_row *row, const struct evidence *x,
+/* NULL: nobody's, or nobody's any more. */
+static const char *tenant_of(const struct decide_context *c, const struct block_row *row)
+{
+    struct block block = {.prefix = 0};
+    struct buf b = BUF_OVER(block.subject);
+
+    buf_add(&b, slice_of(row->subject));
+    return block_tenant(c, &block);
+}
+
+static void put_row(const struct decide_context *c, const struct block_row *row, const struct evidence *x,
                     struct printer *out)
 {
     static const struct evidence none = {.passed = 0};
@@ -89,20 +101,20 @@ static void put_row(const struct config *config, const struct block_row *row, co
         (void)evidence_join(texts[i], sizeof texts[i], lists[i]);
     out->row(out, (const struct value[]){value_word(row->subject), value_time(row->since_s), value_time(row->until_s),
                                          value_time(row->ended_s), value_word(block_end_word(row->how)),
-                                         value_word_or_none(ended_by(config, row)), value_word_or_none(row->why),
+                                         value_word_or_none(ended_by(c->config, row)), value_word_or_none(row->why),
                                          value_word(row->limit), value_word(row->reason), number_of(x, seen->passed),
                                          number_of(x, seen->refused), number_of(x, seen->since),
                                          value_word_or_none(texts[0]), value_word_or_none(texts[1]),
-                                         value_word_or_none(texts[2]), value_word_or_none(texts[3])});
+                                         value_word_or_none(texts[2]), value_word_or_none(texts[3]),
+                                         value_word(tenant_of(c, row))});
 }
 
-static void show_all(const struct config *config, const struct ended *all, struct printer *out)
+static void show_all(const struct decide_context *c, const struct ended *all, struct printer *out)
 {
     if (!out->people)
         out->table(out, &(struct table){TABLE_COLUMNS(columns)});
     for (size_t i = 0; i < all->n && !out->enough; i++)
-        (out->people ? show_row : put_row)(config, &all->rows[i], all->evidence != NULL ? &all->evidence[i] : NULL,
-                                           out);
+        (out->people ? show_row : put_row)(c, &all->rows[i], all->evidence != NULL ? &all->evidence[i] : NULL, out);
     if (!out->people)
         out->end(out);
     else if (all->n == 0)
@@ -147,7 +159,7 @@ int ended_blocks_report(const struct decide_context *c, struct report_files *f, 
     result = journal_ended_blocks(f->journal, since_s, c->wall_s, all.most, keep_row, &all, e);
     if (result == 0) {
         gather(c, f->journal, &all, out);
-        show_all(f->config, &all, out);
+        show_all(c, &all, out);
         if (all.evidence != NULL && journal_has_others(f->journal))
             printer_remark(out, REMARK_NOTE, "messages, clients, senders and recipients are those that this relay saw");
     }

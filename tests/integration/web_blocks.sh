@@ -84,7 +84,8 @@ is 'in pages' "$(ended '?rows=1' '"\(.data | length) \(.next)"') $(ended '?rows=
 is 'since a time' "$(ended '?since=2099-01-01' '.data | length') $(ended '?since=1h' '.data | length')" '0 3'
 is 'what is no time is told' "$(ended '?since=xyz' .error)" 'since: *'
 is 'as CSV' "$(get 'blocks/ended?format=csv' | head -n 1 | tr -d '\r')" 'subject,since,until,ended,how,by,why,limit,reason,*'
-is 'who is bound to tenants does not get it' "$(get blocks/ended "$bound" | jq -r .error)" '*tells no tenants apart*'
+is 'who is bound to tenants gets what is of these' "$(get blocks/ended "$bound" | jq -rc '[.data[] | "\(.subject) \(.tenant)"] | unique')" '*"user anna@contoso.example contoso","user bert@contoso.example contoso"*'
+is 'and nothing else' "$(get blocks/ended "$bound" | jq -r '[.data[].tenant] | unique | join(" ")')" contoso
 is 'the newest N' "$(p blocks --ended --lines 1 --json | jq length)" 1
 is 'what is no number is told' "$(p blocks --ended --lines 0 2>&1; echo $?)" '*number from 1*2'
 is 'and what belongs to --ended' "$(p blocks --since 1h 2>&1; echo $?)" '*for --ended*2'

@@ -12,7 +12,10 @@ function acceptedView(finding) {
   return el(
     'span',
     {},
-    badge(finding.accepted ? 'good' : 'warn', finding.accepted ? until(finding.accepted_until) : over(finding.accepted_until)),
+    badge(
+      finding.accepted ? 'good' : 'warn',
+      finding.accepted ? until(finding.accepted_until) : over(finding.accepted_until),
+    ),
     ' ',
     finding.accepted_by ? [by, ' ', sentence(finding.accepted_by)] : null,
     finding.accepted_why ? [': ', sentence(finding.accepted_why)] : null,
@@ -70,7 +73,7 @@ function checkView(result, rulesTitle) {
 // The last check of Postfix, which somebody else made, and whether it still holds.
 const KEPT_KINDS = { current: 'good', changed: 'warn', old: 'warn', none: 'off' };
 
-function keptView(kept) {
+function lastCheckView(kept) {
   const age = kept.checked ? (Date.now() - Date.parse(kept.checked)) / 1000 : null;
   return [
     el(
@@ -96,6 +99,6 @@ export async function auditPage(view) {
     el('p', {}, T.audit.intro),
     ...[notesView(notes)].filter(Boolean),
     ...checkView(data, T.audit.rules),
-    section(T.audit.postfix, ...(postfix.problem ? [problemView(postfix.problem)] : keptView(postfix.data))),
+    section(T.audit.postfix, ...(postfix.problem ? [problemView(postfix.problem)] : lastCheckView(postfix.data))),
   );
 }

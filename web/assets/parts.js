@@ -171,7 +171,9 @@ export function downloads(path, query, kinds, word) {
   return el(
     'p',
     { class: 'downloads' },
-    kinds.map((kind) => el('a', { href: target(path, { ...query, format: kind }), download: true }, word ?? T.reports[kind])),
+    kinds.map((kind) =>
+      el('a', { href: target(path, { ...query, format: kind }), download: true }, word ?? T.reports[kind]),
+    ),
   );
 }
 

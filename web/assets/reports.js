@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { ask } from './api.js';
 import { count, el, link, mailboxLink, name, sentence, table, time } from './dom.js';
 import { downloads, notesView, problemView } from './parts.js';
+import { isWhole } from './session.js';
 
 const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'learning_until', 'time', 'seen'];
 
@@ -95,8 +96,10 @@ export async function reportPage(view) {
         { class: 'ask' },
         el('label', { for: 'filter' }, T.reports.filter),
         filter,
-        downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
-        kind === 'unused' ? downloads(path, { ...query, force: 'yes' }, ['powershell'], T.reports.force) : null,
+        downloads(path, query, known?.script && isWhole() ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
+        kind === 'unused' && isWhole()
+          ? downloads(path, { ...query, force: 'yes' }, ['powershell'], T.reports.force)
+          : null,
       ),
       summary,
       place,
