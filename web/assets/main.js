@@ -127,10 +127,10 @@ function signedOut() {
   document.title = `${T.error['sign-in']} – ${T.program}`;
   main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
 }
-function signedIn() {
-  if (mayRead() && seesAll()) startLive();
-  show();
+async function signedIn() {
   drawBands();
+  await show(); // what is asked for comes first
+  if (mayRead() && seesAll()) startLive();
 }
 
 async function show() {
