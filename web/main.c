@@ -32,7 +32,7 @@ struct program {
     struct config *first;  /* the one that it was started with, whose listeners are open */
     struct config *config; /* the one whose other settings of web are in use */
     struct event_base *base;
-    struct event *signals[3], *alive;
+    struct event *signals[3], *sweep, *alive;
     struct pool *quick, *slow;
     struct server *server;
     struct site site;
@@ -149,6 +149,21 @@ static int take_signals(struct program *p)
     return 0;
 }
 
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    look_sweep(arg);
+}
+
+static int sweep_look(struct program *p)
+{
+    static const struct timeval every = {.tv_sec = LOOK_SWEEP_S};
+
+    p->sweep = event_new(p->base, -1, EV_PERSIST, on_sweep, p->web.look);
+    return p->sweep != NULL ? event_add(p->sweep, &every) : -1;
+}
+
 static int begin(struct program *p, struct error *e)
 {
     const struct config *config = p->config;
@@ -161,7 +176,7 @@ static int begin(struct program *p, struct error *e)
         return -1;
     if ((p->base = loop_new()) == NULL || take_signals(p) != 0 || site_make(&config->web, &p->site) != 0 ||
         (web->shelf = shelf_new(p->config_path)) == NULL || (web->look = look_new(web->shelf, web->log)) == NULL ||
-        (p->quick = pool_new(p->base, "web-quick", QUICK_THREADS, QUICK_MOST)) == NULL ||
+        sweep_look(p) != 0 || (p->quick = pool_new(p->base, "web-quick", QUICK_THREADS, QUICK_MOST)) == NULL ||
         (web->live = live_new(p->base, p->quick, web->shelf)) == NULL ||
         (web->streams = streams_new(p->base, web)) == NULL ||
         (p->slow = pool_new(p->base, "web-slow", SLOW_THREADS, SLOW_MOST)) == NULL ||
@@ -203,6 +218,8 @@ static void end(struct program *p)
     for (size_t i = 0; i < 3; i++)
         if (p->signals[i] != NULL)
             event_free(p->signals[i]);
+    if (p->sweep != NULL)
+        event_free(p->sweep);
     if (p->alive != NULL)
         event_free(p->alive);
     if (p->base != NULL)

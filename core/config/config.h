@@ -524,7 +524,8 @@ struct config {
     struct web_config web;
     struct reply_config *replies;
     size_t n_replies;
-    const char *spool; /* folder of what one program leaves for another */
+    const char *spool;             /* folder of what one program leaves for another */
+    const char *accepted_findings; /* a file, which may be missing (core/report/accepted.h) */
     struct alert_target *alerts;
     size_t n_alerts;
     struct cluster_config cluster;

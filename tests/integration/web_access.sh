@@ -144,7 +144,7 @@ is 'and not for one of another' "$(get mailboxes/anna@contoso.example; get mailb
 becomes 'sees its decisions only' "get log | jq -r '[.data[].login] | unique | join(\" \")'" anna@fabrikam.example
 is 'as a stream, too' "$(ask '/api/v1/log?format=csv' -H "$(bearer "$bound")" | grep -o 'anna@[a-z]*' | sort -u)" anna@fabrikam
 is 'its rows of reports' "$(get reports/enabled | jq -r '[.data[].mailbox] | join(" ")')" anna@fabrikam.example
-is 'no script of a report, and no report without tenants' "$(code '/api/v1/reports/disabled?format=powershell' -H "$(bearer "$bound")") $(code /api/v1/reports/would-refuse -H "$(bearer "$bound")") $(code '/api/v1/reports/would-refuse?format=csv' -H "$(bearer "$bound")")" '40[03] 403 403'
+is 'no script of a report, and nothing that tells no tenants apart' "$(code '/api/v1/reports/disabled?format=powershell' -H "$(bearer "$bound")") $(code /api/v1/audit -H "$(bearer "$bound")") $(code /api/v1/config -H "$(bearer "$bound")")" '40[03] 403 403'
 is 'who sees all sees both' "$(get reports/enabled "${token[reader]}" | jq -r '[.data[].mailbox] | sort | join(" ")')" 'anna@contoso.example anna@fabrikam.example'
 is 'changes and runs are of its tenant' "$(for path in changes runs; do get $path | jq -r '[.data[].tenant] | unique | join(" ")'; done | tr '\n' ' ')" 'fabrikam fabrikam '
 is 'a viewer sees how much' "$(get overview "${token[viewer]}" | jq -r '"\(.data.status.tenants | length) \(.data.status.verdicts | length > 0) \(.data.rates.step_s)"')" '2 true 5'

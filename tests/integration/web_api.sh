@@ -213,8 +213,16 @@ sed -i 's/^connectors = /smtp_auth = { deny_file = "deny"; }; &/' "$T/postern.co
 echo '# by hand' >"$T/deny" && chmod 644 "$T/deny"
 becomes 'a list that it names is read' "data 'explain?user=$A' .data.reason" allowed
 echo "$A" >>"$T/deny"
+becomes 'and followed' "data 'explain?user=$A' .data.reason" deny-file
+is 'a mailbox that is in it says so' "$(data mailboxes/$A .data.listed) $(data mailboxes/$B .data.listed)" 'denied null'
+sed -i '$d' "$T/deny"
+is 'its setting cannot be changed from here' "$(data mailboxes/$A .data.writeback)" false
+becomes 'and no longer when it is out' "data mailboxes/$A .data.listed" null
+echo "$A" >>"$T/deny"
 kill -USR1 "$web"
-becomes 'and read again by a reload' "data 'explain?user=$A' .data.reason" deny-file
+becomes 'a reload reads it, too' "data 'explain?user=$A' .data.reason" deny-file
+sed -i '1i tenants = ( { name = "contoso"; exchange = { tenant_id = "8f3a1c52-0000-4000-8000-000000000001"; application = "8f3a1c52-0000-4000-8000-000000000002"; secret_file = "secret"; writeback = true; }; } );' "$T/postern.conf"
+becomes 'where the configuration lets it, it can' "data mailboxes/$A .data.writeback" true
 printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","True"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' \

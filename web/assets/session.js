@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { ask } from './api.js';
 import { el, name } from './dom.js';
 import { problemView } from './parts.js';
+import { chosenTenant } from './tenant.js';
 
 const RANKS = { viewer: 1, reader: 2, operator: 3, admin: 4 };
 let me = null;
@@ -26,13 +27,25 @@ export function seesAll() {
   return me !== null && me.tenants === null;
 }
 
+// Nothing is left out: no tenant was chosen, either.
+export function isWhole() {
+  return seesAll() && chosenTenant() === null;
+}
+
 // Those somebody is bound to; null: all.
 export function ownTenants() {
   return me?.tenants ?? null;
 }
 
+export function mayDo(role) {
+  return me !== null && RANKS[me.role] >= RANKS[role];
+}
+export function whoAsks() {
+  return el('span', {}, name(me?.name), ` (${T.role[me?.role] ?? me?.role})`);
+}
+
 // A change, by POST. A session proves that a page of ours asks.
-function change(path, body) {
+export function change(path, body) {
   const headers = { 'Content-Type': 'application/json' };
   if (me?.proof) headers['X-Postern-Proof'] = me.proof;
   return ask(path, {}, undefined, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -55,7 +68,7 @@ export function whoView(left) {
     left();
   }
   return [
-    el('span', {}, name(me.name), ` (${T.role[me.role] ?? me.role})`),
+    whoAsks(),
     me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
     me.sign_out ? el('a', { href: me.sign_out }, T.signIn.out) : null,
   ];
