@@ -162,16 +162,11 @@ static void print_setting(const struct subject *x)
 }
 
 /* The tenant whose mailboxes alone have the name; NULL: there is none. */
-static const struct tenant_facts *tenant_of(const struct decide_context *c, const struct subject *x)
+static const char *tenant_of(const struct decide_context *c, const struct subject *x)
 {
-    const struct identity *id = &x->verdict.identity;
+    bool is_login = x->part == PER_USER || x->part == PER_LOGIN;
 
-    if ((x->part != PER_USER && x->part != PER_LOGIN) || id->n_claims == 0)
-        return NULL;
-    for (unsigned i = 1; i < id->n_claims; i++)
-        if (id->claims[i].tenant != id->claims[0].tenant)
-            return NULL;
-    return directory_tenant(c->view, id->claims[0].tenant);
+    return is_login && x->verdict.identity.n_claims > 0 ? subject_tenant(c, x) : NULL;
 }
 
 static int print_subject(struct cli *own, const struct act *act, struct subject *x)
@@ -179,7 +174,7 @@ static int print_subject(struct cli *own, const struct act *act, struct subject 
     char kind[sizeof act->kind], name[sizeof act->subject];
     char *words[2] = {kind, name};
     bool typed = act->kind[0] != '\0';
-    const struct tenant_facts *tenant;
+    const char *tenant;
     struct decide_context c;
     struct error e;
 
@@ -189,7 +184,7 @@ static int print_subject(struct cli *own, const struct act *act, struct subject 
     if (cli_open_context(own, &c) != 0 || subject_parse(&c, typed ? 2 : 1, typed ? words : words + 1, x, &e) != 0)
         return CLI_FAILED;
     tenant = tenant_of(&c, x);
-    printf("%s\n", tenant != NULL ? tenant->name : "");
+    printf("%s\n", tenant != NULL ? tenant : "");
     if (act->verb == ACT_BLOCK || act->verb == ACT_UNBLOCK)
         print_blocks(&c, x);
     else if (act->verb == ACT_ALLOW || act->verb == ACT_DENY || act->verb == ACT_FORGET)

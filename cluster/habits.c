@@ -98,6 +98,11 @@ size_t node_habits_waiting(const struct node *n)
     return habit_list_count(n->habits->list);
 }
 
+uint64_t node_habits_lost(const struct node *n)
+{
+    return habit_list_lost(n->habits->list);
+}
+
 static uint64_t redis_ms(const struct node *n)
 {
     return clock_wall_ns() / NS_PER_MS + (uint64_t)n->clock_offset_ms;

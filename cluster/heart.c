@@ -67,7 +67,9 @@ static json_t *own_beat(struct node *n, const struct turn_times *times)
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
     set_number(o, "waiting",
                pending_count(n->pending) + node_habits_waiting(n) + events_count(n->events) + outbox.waiting);
-    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost + n->stats.dropped);
+    set_number(o, "lost",
+               pending_lost(n->pending) + node_habits_lost(n) + events_lost(n->events) + outbox.lost +
+                   n->stats.dropped);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
     set_number(o, "floors", n->stats.batches.floors);
@@ -246,8 +248,8 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:s, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy", n->policy,
-                  "clone", n->said_clone, "mirror", turn_object(n), "nodes", nodes);
+    o = json_pack("{s:O, s:s, s:s, s:b, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy",
+                  n->policy, "evicts", n->evicts, "clone", n->said_clone, "mirror", turn_object(n), "nodes", nodes);
     return o;
 }
 

@@ -318,6 +318,7 @@ int node_habits_new(struct node *n, struct error *e);
 void node_habits_free(struct node *n);
 void node_note_habit(struct node *n, const struct outbox_record *record);
 size_t node_habits_waiting(const struct node *n);
+uint64_t node_habits_lost(const struct node *n); /* what found no room */
 /* Part of a round: begins; all of it was told. */
 bool node_habits_begin_round(struct node *n);
 bool node_habits_told(const struct node *n);

@@ -113,6 +113,16 @@ sharing()
     for name in $relays; do [ "$(cluster "$name" status | grep -c ' shares, ')" -eq 3 ] || return 1; done
 }
 
+# blocked WHO N: have N of the relays that login blocked? News takes a moment, and longer on a busy machine.
+blocked()
+{
+    local name count=0
+    for name in $relays; do
+        "$BIN/postern" -c "$T/$name/postern.conf" blocks --json | grep -q "user $1@contoso.example" && count=$((count + 1))
+    done
+    [ "$count" -eq "$2" ]
+}
+
 start_cluster()
 {
     local T=$T/$1
@@ -226,8 +236,10 @@ table()
     together=$passed
     at_each 'app2 once more, at each relay' 'refused by each' app2 '451 451 451'
     postern relay1 block user bert@contoso.example --for 1h
+    relay_wait blocked bert 3
     at_each 'blocked at relay1: a message of bert at each' 'refused by each' bert '550 550 550'
     postern relay3 unblock user bert@contoso.example
+    relay_wait blocked bert 0
     at_each 'unblocked at relay3' 'let through by each' bert '250 250 250'
     note 'as one'
 
@@ -244,6 +256,7 @@ table()
     start_redis || fail 'Redis did not start again'
     relay_wait logged 'has forgotten' 1 && relay_wait sharing || fail 'the relays do not share again'
     part 'Redis is started again, and is empty'
+    relay_wait blocked carl 3
     at_each 'a message of carl at each' 'refused by each' carl '550 550 550'
     at_each 'app3 once more, at each relay' 'refused by each' app3 '451 451 451'
     stolen app4 $burst "$bound" "$burst to $bound"

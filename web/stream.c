@@ -134,23 +134,32 @@ static bool read_format(struct stream *s)
     return false;
 }
 
+static void make_them(struct stream *s, struct page *page, struct printer *printer)
+{
+    if ((s->status = page_narrow(page, s->route)) != PAGE_OK)
+        return;
+    page->window.most = UINT64_MAX / 2;
+    rows_begin_page(s->rows, printer, page, s->route);
+    page->out = &s->rows->printer;
+    page->script = s->format == FORMAT_SCRIPT;
+    page->window.most = PAGE_STREAM_ROWS;
+    s->status = s->route->make(page);
+    if (s->status == PAGE_OK)
+        s->status = rows_judge(s->rows, page);
+}
+
 static int make_rows(struct stream *s, FILE *to)
 {
     struct web *web = s->owner->web;
     static const struct terminal none = {.columns = 0};
-    struct page page = {.asked = s->asked, .scope = slice_of(s->scope), .shelf = web->shelf, .live = web->live};
+    struct page page = {
+        .asked = s->asked, .scope = slice_of(s->scope), .shelf = web->shelf, .live = web->live, .look = web->look};
     struct printer *printer = print_begin(to, formats[s->format].printer, &none, "postern-web", NULL);
 
     if (printer == NULL)
         return PAGE_NO_FILE;
     if ((page.files = shelf_take(web->shelf, &page.e)) != NULL) {
-        rows_begin(s->rows, printer, 0, UINT64_MAX / 2, s->route->reach == REACH_ANY ? SLICE(SCOPE_ALL) : page.scope);
-        page.out = &s->rows->printer;
-        page.script = s->format == FORMAT_SCRIPT;
-        page.window.most = PAGE_STREAM_ROWS;
-        s->status = s->route->make(&page);
-        if (s->status == PAGE_OK)
-            s->status = rows_judge(s->rows, &page);
+        make_them(s, &page, printer);
         shelf_put(web->shelf, page.files);
     }
     s->e = page.e;

@@ -63,7 +63,7 @@ static void check_state(struct audit *a, const struct cluster_facts *facts)
         findings_add(a->findings, AUDIT_CLUSTER_DIFFERS, "cluster", "other than here: %s", facts->differing_names);
     if (facts->policy[0] == '\0')
         findings_skip(a->findings, AUDIT_CLUSTER_EVICTS, "Redis does not say (its user lacks +info)");
-    else if (strncmp(facts->policy, "allkeys-", strlen("allkeys-")) == 0)
+    else if (facts->evicts)
         findings_add(a->findings, AUDIT_CLUSTER_EVICTS, "maxmemory-policy",
                      "with \"%s\", a full Redis drops counters, blocks and lists as it likes", facts->policy);
 }

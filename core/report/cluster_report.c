@@ -316,6 +316,7 @@ bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_f
     out->lost = number_at(own, "lost");
     out->round_trip_us = number_at(own, "round_trip_us");
     out->clock_ms = json_integer_value(json_object_get(own, "clock_ms"));
+    out->evicts = json_is_true(json_object_get(status, "evicts"));
     buf_add_printable(&policy, slice_of(text_at(status, "policy")));
     count_others(json_object_get(status, "nodes"), out);
     json_decref(status);

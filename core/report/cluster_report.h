@@ -16,6 +16,7 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
 /* The same for a monitoring system, and for audit. */
 struct cluster_facts {
     bool shares;                        /* this relay, and postern-cluster runs */
+    bool evicts;                        /* Redis is set to drop keys when it is full */
     uint64_t relays, silent, differing; /* others that are known; of these */
     uint64_t waiting, lost, round_trip_us;
     int64_t clock_ms; /* the clock of Redis less this relay's */

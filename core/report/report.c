@@ -4,6 +4,7 @@
 #include "core/directory/directory_record.h"
 #include "core/report/cloud_rows.h"
 #include "core/report/mailbox_report.h"
+#include "core/report/new_networks.h"
 #include "core/report/report_habits.h"
 #include "core/report/text.h"
 
@@ -569,6 +570,20 @@ static int walk_usage(struct report *r, const struct report_kind *kind)
     return -1;
 }
 
+/* ---- networks ---- */
+
+#define NEW_NETWORKS_DAYS 1
+
+static int walk_networks(struct report *r, const struct report_kind *kind)
+{
+    uint64_t days = r->days > 0 ? r->days : NEW_NETWORKS_DAYS;
+
+    (void)kind;
+    return new_networks_report(&r->context, r->files->journal,
+                               &(struct new_networks_wanted){.since_s = r->context.wall_s - (int64_t)days * DAY_S},
+                               r->out, r->e);
+}
+
 /* ---- the table ---- */
 
 #define COLUMNS(table) (table), sizeof(table) / sizeof *(table)
@@ -588,6 +603,8 @@ const struct report_kind report_kinds[] = {
     {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_journal},
     {"failed-sign-ins", "whose passwords were guessed at Exchange Online itself", COLUMNS(failed_columns), walk_usage,
      0, NULL, check_failed},
+    {"new-networks", "from where logins sent for the first time, in the last day", new_networks_columns,
+     NEW_NETWORKS_COLUMNS, walk_networks, 0, NULL, check_journal},
     {"habits", "what each login usually sends, for another relay to learn", habit_columns, HABIT_COLUMNS, report_habits,
      0, NULL, NULL},
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},

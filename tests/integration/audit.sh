@@ -214,11 +214,11 @@ rm -r "$A/spool"
 install -d -m 700 "$A/run" "$A/secrets"
 install -m 600 /dev/null "$A/secrets/cluster.key"
 install -m 600 /dev/null "$A/secrets/redis.password"
-# said STATE NODES [POLICY [AGE]]: what postern-cluster has written.
+# said STATE NODES [POLICY [EVICTS [AGE]]]: what postern-cluster has written.
 said()
 {
-    printf '{"own":{"name":"mx1","state":"%s","at":%d000},"trouble":"","policy":"%s","clone":false,"nodes":[%s]}' \
-        "$1" $(($(date +%s) - ${4:-0})) "${3:-noeviction}" "$2" >"$A/run/cluster.json"
+    printf '{"own":{"name":"mx1","state":"%s","at":%d000},"trouble":"","policy":"%s","evicts":%s,"clone":false,"nodes":[%s]}' \
+        "$1" $(($(date +%s) - ${5:-0})) "${3:-noeviction}" "${4:-false}" "$2" >"$A/run/cluster.json"
 }
 way="user = \"postern\"; password_file = \"$A/secrets/redis.password\";"
 cluster() { echo "cluster = { key_file = \"$A/secrets/cluster.key\"; outbox = \"$A/run/outbox\"; folder = \"$A/cluster\"; $1 };"; }
@@ -265,13 +265,15 @@ is 'by its name' "$(evidence)" '*mx3'
 said shares '{"name":"mx2","silent_s":0,"differs":"limits, tenants"}'
 finds_of_cluster 'one that differs' 4 'cluster-differs' "$cluster"
 is 'in what' "$(evidence)" '*mx2 (limits, tenants)*'
-said shares "$good" allkeys-lru
+said shares "$good" allkeys-lru true
 finds_of_cluster 'a Redis that drops what it likes' 4 'cluster-evicts' "$cluster"
-said shares "$good" volatile-ttl
-finds_of_cluster 'but not one that drops what has an end' 0 '' "$cluster"
+said shares "$good" volatile-ttl true
+finds_of_cluster 'one that drops what has an end, as counters have' 4 'cluster-evicts' "$cluster"
+said shares "$good" allkeys-lru false
+finds_of_cluster 'but not one whose memory has no bound' 0 '' "$cluster"
 said offline ''
 finds_of_cluster 'a relay that counts for itself' 4 'cluster-alone' "$cluster"
-said shares "$good" noeviction 60
+said shares "$good" noeviction false 60
 finds_of_cluster 'one whose postern-cluster does not run' 4 'cluster-alone' "$cluster"
 rm "$A/run/cluster.json"
 finds_of_cluster 'and never ran' 4 'cluster-alone' "$cluster"

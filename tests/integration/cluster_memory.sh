@@ -49,6 +49,7 @@ redis CONFIG SET maxmemory 3mb >>"$T/cli.log"
 for name in a b; do
     becomes "a Redis that may throw keys away is told of by relay $name" "grep -c 'Redis is set to throw away.*allkeys-lru' $T/cluster-$name.log" 1
 done
+becomes 'and by its audit' "'$build/postern' -c '$T/a/postern.conf' audit --json | grep -c '\"cluster-evicts\", \"severity\": \"high\"'" 1
 fill() { redis EVAL "for i = 1, 3000 do redis.call('SET', 'other:' .. ARGV[1] .. i, string.rep('x', 1000)) end" 0 "$1" >>"$T/cli.log"; }
 for i in $(seq 10); do fill "$i"; done
 becomes 'and so is that it does' "grep -c 'Redis has thrown away [1-9]' $T/cluster-a.log" 1

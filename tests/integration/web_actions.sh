@@ -42,6 +42,7 @@ ask() { local id; id=$(id_of "$(post "$1" "$2")"); act; call "$1" "actions/$id" 
 logged() { tail -n 1 "$W/log/actions.log" | jq -r "$1"; }
 
 is 'a message passes' "$(submit $A)" '250*'
+is 'what may be asked for is said, and of whom' "$(call reader verbs | sed '$d' | jq -r '.data | map("\(.verb) \(.role) \(.kind) \(.for)") | join(", ")')" 'block operator true true, unblock operator true false, hold operator false false, release operator false false'
 is 'a reader asks for nothing' "$(post reader '{"verb":"block","subject":"'$A'","reason":"x"}' | tail -n 1)" 403
 is 'an operator is told that it waits' "$(post operator '{"verb":"block","subject":"'$A'","for":"1h","reason":"stolen <b>password</b>"}')" '*"state": "waiting"*202'
 is 'and nothing is done by the program itself' "$(submit $A)" '250*'
@@ -55,6 +56,9 @@ is 'the block has who, and why' "$(p blocks --json | jq -r '.[0].reason')" 'web:
 is 'unblocked it passes' "$(ask operator '{"verb":"unblock","subject":"'$A'","reason":"it was the owner"}') $(submit $A)" 'done unblocked*250*'
 is 'the log has both, the newest first' "$(call reader actions | sed '$d' | jq -r '.data | map(.verb + " " + .state) | join(", ")')" 'unblock done, block done'
 is 'in pages' "$(call reader 'actions?rows=1&after=1' | sed '$d' | jq -r '.data[0].verb')" block
+
+verbs=$(sed -n 's/^    \[ACT_[A-Z]*\] = {"\([a-z]*\)".*/\1/p' core/access/act.c)
+is 'the pages have words for each verb' "$(for verb in $verbs; do grep -q "^      $verb: {" web/assets/text.js || echo "$verb"; done; echo "$verbs" | wc -l)" '[1-9]*'
 
 # ---- what is refused ----
 refused() { is "$1" "$(post "$2" "$3" | tail -n 1)" "$4"; }

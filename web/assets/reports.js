@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { ask } from './api.js';
 import { count, el, link, mailboxLink, name, sentence, table, time } from './dom.js';
 import { downloads, notesView, problemView } from './parts.js';
+import { isWhole } from './session.js';
 
 const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'time', 'seen'];
 const NUMBERS = [
@@ -102,7 +103,7 @@ export async function reportPage(view) {
         { class: 'ask' },
         el('label', { for: 'filter' }, T.reports.filter),
         filter,
-        downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
+        downloads(path, query, known?.script && isWhole() ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
       ),
       summary,
       place,
