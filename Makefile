@@ -319,6 +319,7 @@ check-metrics: build/prometheus/promtool all
 # The recipes for nginx and Apache before postern-web, with stand-ins for who signs people in, and for postern-web itself.
 check-web-proxies:
 	@scripts/install-dependencies.sh web-proxies
+	@$(MAKE) --no-print-directory -s VARIANT=asan $(patsubst %,build/asan/postern%,-web -policyd -mirror) build/asan/postern
 	@tests/web/proxies.sh
 	@tests/web/proxies_apache.sh
 
@@ -331,6 +332,11 @@ check-packages:
 check-readme:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/readme.sh $(RELEASE)
+
+# The first pages by "ssh -L", in clean systems that run, by the words of doc/web.md. RELEASE: that one only.
+check-web-first:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/web.sh $(RELEASE)
 
 # "make demo" and "make demo-cluster" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
 check-demo:
@@ -379,7 +385,7 @@ help:
 	@echo 'make           builds it; VARIANT=asan or tsan; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
-	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demos; RELEASE='
+	@echo 'make check-packages, check-readme, check-web-first, check-demo   in clean Debian 12 and 13: the packages, README and the way to the pages word by word, the demos; RELEASE='
 	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
 	@echo 'make check-valkey  relays that share, through Valkey and Redis of a clean Debian 13; PATTERN=cluster_links'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
@@ -399,7 +405,7 @@ help:
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
 .PHONY: all unit analyze tidy fuzz-build bench-build demo demo-cluster demo-web check check-busy browser bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
+        check-readme check-web-first check-demo check-valkey check-arm64 check-container check-metrics check-web-proxies check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

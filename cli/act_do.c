@@ -1,5 +1,6 @@
 #include "cli/act_do.h"
 
+#include "cli/act_disable.h"
 #include "cli/cluster_request.h"
 #include "cli/commands.h"
 #include "core/base/clock.h"
@@ -149,17 +150,23 @@ static void print_lists(const struct config *config, const struct act *act, cons
                                                                                             : "in neither list");
 }
 
-/* The tenant whose mailboxes alone have the name; NULL: there is none. */
-static const struct tenant_facts *tenant_of(const struct decide_context *c, const struct subject *x)
+/* As the directory has it. */
+static void print_setting(const struct subject *x)
 {
+    static const char *const words[] = {
+        [SMTP_AUTH_ENABLED] = "enabled", [SMTP_AUTH_DISABLED] = "disabled", [SMTP_AUTH_INHERIT] = "inherit"};
     const struct identity *id = &x->verdict.identity;
 
-    if ((x->part != PER_USER && x->part != PER_LOGIN) || id->n_claims == 0)
-        return NULL;
-    for (unsigned i = 1; i < id->n_claims; i++)
-        if (id->claims[i].tenant != id->claims[0].tenant)
-            return NULL;
-    return directory_tenant(c->view, id->claims[0].tenant);
+    if (id->n_claims == 1 && id->claims[0].smtp_auth != SMTP_AUTH_UNKNOWN)
+        printf("SMTP AUTH %s", words[id->claims[0].smtp_auth]);
+}
+
+/* The tenant whose mailboxes alone have the name; NULL: there is none. */
+static const char *tenant_of(const struct decide_context *c, const struct subject *x)
+{
+    bool is_login = x->part == PER_USER || x->part == PER_LOGIN;
+
+    return is_login && x->verdict.identity.n_claims > 0 ? subject_tenant(c, x) : NULL;
 }
 
 static int print_subject(struct cli *own, const struct act *act, struct subject *x)
@@ -167,7 +174,7 @@ static int print_subject(struct cli *own, const struct act *act, struct subject 
     char kind[sizeof act->kind], name[sizeof act->subject];
     char *words[2] = {kind, name};
     bool typed = act->kind[0] != '\0';
-    const struct tenant_facts *tenant;
+    const char *tenant;
     struct decide_context c;
     struct error e;
 
@@ -177,11 +184,13 @@ static int print_subject(struct cli *own, const struct act *act, struct subject 
     if (cli_open_context(own, &c) != 0 || subject_parse(&c, typed ? 2 : 1, typed ? words : words + 1, x, &e) != 0)
         return CLI_FAILED;
     tenant = tenant_of(&c, x);
-    printf("%s\n", tenant != NULL ? tenant->name : "");
+    printf("%s\n", tenant != NULL ? tenant : "");
     if (act->verb == ACT_BLOCK || act->verb == ACT_UNBLOCK)
         print_blocks(&c, x);
     else if (act->verb == ACT_ALLOW || act->verb == ACT_DENY || act->verb == ACT_FORGET)
         print_lists(own->files.config, act, x);
+    else if (act->verb == ACT_DISABLE)
+        print_setting(x);
     printf("\n");
     return CLI_OK;
 }
@@ -279,7 +288,7 @@ static void keep_said(char *out, size_t cap, const struct tail *tail)
 void act_do(const struct cli *cli, const struct act *act, struct act_outcome *out)
 {
     struct tail tail;
-    int status = run_apart(cli, act, true, run_command, &tail);
+    int status = run_apart(cli, act, true, act->verb == ACT_DISABLE ? act_disable_ask : run_command, &tail);
 
     out->state = status == CLI_OK ? ACT_DONE : ACT_FAILED;
     keep_said(out->said, sizeof out->said, &tail);

@@ -1,4 +1,4 @@
-/* An act, done by the command of its name, in a process of its own. */
+/* An act, done by the command of its name, in a process of its own; or asked for (cli/act_disable.h). */
 #ifndef POSTERN_CLI_ACT_DO_H
 #define POSTERN_CLI_ACT_DO_H
 
@@ -15,7 +15,8 @@
 void act_look(const struct cli *cli, const struct act *act, char *tenant, size_t tenant_cap, char *text,
               size_t text_cap);
 
-/* Runs the command. Fills state (ACT_DONE or ACT_FAILED) and said, the last lines that it printed. */
+/* Runs the command. Fills state (ACT_DONE or ACT_FAILED) and said, the last lines that it printed. ACT_DISABLE is not
+ * done yet then, but asked for. */
 void act_do(const struct cli *cli, const struct act *act, struct act_outcome *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* postern audit: the mirrored settings, the configuration and what was seen, against what is recommended. */
+#include "cli/accept.h"
 #include "cli/audit_shutdown.h"
 #include "cli/commands.h"
 #include "cli/findings_print.h"
@@ -44,7 +45,9 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
                                             {"basic-shutdown", no_argument, NULL, OPTION_BASIC_SHUTDOWN},
                                             {"config-dir", required_argument, NULL, OPTION_CONFIG_DIR},
                                             CLI_OUTPUT_OPTIONS,
+                                            ACCEPT_OPTIONS,
                                             CLI_LAST_OPTIONS};
+    struct accept accept = {.rule = NULL};
     unsigned long long days = DAYS_DEFAULT;
     bool junit = false, basic_shutdown = false;
     const char *folder = NULL;
@@ -54,6 +57,7 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
         if (option == CLI_OPTIONS_STOP)
             return status;
         junit |= option == OPTION_JUNIT;
+        accept_take(&accept, option, optarg);
         basic_shutdown |= option == OPTION_BASIC_SHUTDOWN;
         if (option == OPTION_CONFIG_DIR)
             folder = optarg;
@@ -62,6 +66,8 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
     }
     if (cli_check_arguments(cli, argc, 0, 0) != 0)
         return CLI_USAGE;
+    if (accept_wanted(&accept))
+        return accept_run(cli, &accept, "audit", audit_rules, AUDIT_RULES);
     if (basic_shutdown)
         return junit ? cli_usage(cli, "--basic-shutdown has rows, not findings: --csv or --json")
                      : audit_basic_shutdown(cli, days, folder);

@@ -9,6 +9,7 @@
 #include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
+#include "core/journal/block_history.h"
 #include "core/report/subject.h"
 
 #include <stdlib.h>
@@ -165,14 +166,45 @@ int cmd_block(struct cli *cli, int argc, char **argv)
 
 /* ---- unblock ---- */
 
+struct unblock_options {
+    bool accept;
+    unsigned most; /* blocks that are lifted; 0: any number */
+    const char *reason;
+};
+
+/* Who lifted it, and why, for "postern blocks --ended". It is lifted, whether or not that can be written down. */
+static void note_lifted(const struct cli *cli, const struct decide_context *c, const struct block *block,
+                        const char *reason)
+{
+    const char *folder = cli->files.config->journal;
+    char caller[CALLER_NAME_MAX], plain[4 * TEXT_SHOWN_MAX + 8];
+    struct block_row row;
+    struct error e;
+    struct buf b;
+
+    if (folder == NULL || folder[0] == '\0')
+        return;
+    block_row_of(block, c->now_ns, c->wall_s, &row);
+    row.ended_s = c->wall_s;
+    b = BUF_OVER(row.by);
+    buf_add(&b, caller_name(caller));
+    b = BUF_OVER(row.why);
+    if (reason != NULL)
+        buf_add(&b, slice_of(text_plain(plain, sizeof plain, slice_of(reason))));
+    if (block_lifted_note(folder, &row, &e) != 0)
+        (void)cli_fail(cli, "who lifted it could not be written down: %s", e.text);
+}
+
 /* One block; true when it was live. */
-static bool lift(struct cli *cli, const struct decide_context *c, const struct subject *x, struct block *block)
+static bool lift(struct cli *cli, const struct decide_context *c, const struct subject *x, struct block *block,
+                 const struct unblock_options *o)
 {
     if (!blocks_lift(state_blocks(cli->files.state), block->key, c->now_ns))
         return false;
     subject_forgive(state_counters(cli->files.state), state_habits(cli->files.state), c, x, block);
     printf("unblocked: %s (was blocked by %s)\n", block->subject, block->limit);
     cli_log(cli, "unblock", (const struct cli_field[]){{"subject", block->subject}, {"limit", block->limit}}, 2);
+    note_lifted(cli, c, block, o->reason);
     return true;
 }
 
@@ -185,11 +217,6 @@ static bool is_named(const struct block *block, int n, char **words)
         return false;
     return slice_eq(name, slice_of(words[n - 1])) && (n == 1 || slice_eq(kind, slice_of(words[0])));
 }
-
-struct unblock_options {
-    bool accept;
-    unsigned most; /* blocks that are lifted; 0: any number */
-};
 
 /* Is it about the subject, or shown by these words? */
 static bool is_meant(const struct decide_context *c, const struct subject *x, bool parsed, int n, char **words,
@@ -216,7 +243,7 @@ static int lift_matching(struct cli *cli, const struct decide_context *c, const 
                -1;
     for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, &block);) {
         if (is_meant(c, x, parsed, n, words, &block))
-            lifted += lift(cli, c, x, &block);
+            lifted += lift(cli, c, x, &block, o);
         else if (parsed && x->part == PER_CLIENT && key_blocks(c, &x->submission, &x->verdict.identity, &block))
             printf("still blocked: %s, which holds this address\n", block.subject);
     }
@@ -301,9 +328,11 @@ static bool read_most(const char *text, unsigned *most)
 
 int cmd_unblock(struct cli *cli, int argc, char **argv)
 {
-    enum { ACCEPT = 256, AT_MOST };
-    static const struct option options[] = {
-        {"accept", no_argument, NULL, ACCEPT}, {"at-most", required_argument, NULL, AT_MOST}, CLI_LAST_OPTIONS};
+    enum { ACCEPT = 256, AT_MOST, REASON };
+    static const struct option options[] = {{"accept", no_argument, NULL, ACCEPT},
+                                            {"at-most", required_argument, NULL, AT_MOST},
+                                            {"reason", required_argument, NULL, REASON},
+                                            CLI_LAST_OPTIONS};
     struct unblock_options o = {.accept = false};
     struct decide_context c;
     struct subject *x;
@@ -312,6 +341,8 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
         if (option == ACCEPT)
             o.accept = true;
+        else if (option == REASON)
+            o.reason = optarg;
         else if (!read_most(optarg, &o.most))
             return cli_usage(cli, "--at-most: expected a number of blocks, from 1");
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)

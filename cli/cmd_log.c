@@ -137,7 +137,8 @@ static int log_runs(struct cli *cli, const struct decisions_wanted *x)
         return cli_fail(cli, "there is no history yet; postern-mirror makes it");
     if ((out = cli_printer(cli)) == NULL)
         return CLI_FAILED;
-    rc = runs_report(&cli->files, (int64_t)(x->since_ns / NS_PER_S), x->most, out, &e);
+    rc = runs_report(&cli->files, &(struct runs_wanted){.since_s = (int64_t)(x->since_ns / NS_PER_S), .most = x->most},
+                     out, &e);
     if (cli_finish(cli, out) != CLI_OK)
         return CLI_FAILED;
     return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);

@@ -11,6 +11,10 @@
     "  --reason TEXT   for those who look at the file later\n"                                                         \
     "  --force         although no mailbox has that name\n"                                                            \
     "  --cluster       in the lists of all relays, not in this one's\n"
+#define ACCEPT_HELP                                                                                                    \
+    "  --accept RULE      mark what it found as accepted, with --until DAY,\n"                                         \
+    "                     --reason TEXT, and --where WHERE for one place only\n"                                       \
+    "  --withdraw RULE    take that back, with --where WHERE for one place only\n"
 #define OUTPUT_HELP "  --csv, --json      for programs instead of people\n"
 
 const struct cli_command cli_commands[] = {
@@ -54,13 +58,17 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "[--accept] [--at-most N] WHOM", "Lift a block, and reset the counters that led to it",
+    {"unblock", "[--accept] [--at-most N] [--reason TEXT] WHOM", "Lift a block, and reset the counters that led to it",
      "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
      "  --accept        what it sent in the last hour and day is usual from now on;\n"
      "                  also for a login or connector that is only deferred\n"
-     "  --at-most N     nothing if these would be more blocks\n",
+     "  --at-most N     nothing if these would be more blocks\n"
+     "  --reason TEXT   for those who look at \"postern blocks --ended\" later\n",
      cmd_unblock, false, false},
-    {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
+    {"blocks", "[--ended] [--csv|--json]", "Who is blocked, by what, until when, and what was seen before",
+     "  --ended            instead: whose block ended, when, how, and by whom\n"
+     "  --since TIME       with it: that ended since then\n"
+     "  --lines N          with it: the newest N (50)\n" OUTPUT_HELP,
      cmd_blocks, true, true},
     {"hold", "[OPTION...] USER", "Put what a login has queued on hold; release: let it go again",
      QUEUE_HELP OUTPUT_HELP, cmd_hold, false, false},
@@ -73,6 +81,7 @@ const struct cli_command cli_commands[] = {
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
      "                  failed-sign-ins: at Exchange Online itself\n"
+     "                  new-networks: from where logins sent for the first time\n"
      "                  habits: what each login usually sends\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each;\n"
@@ -108,19 +117,19 @@ const struct cli_command cli_commands[] = {
      "  --yes              do not ask\n"
      "  --json             for programs instead of people\n",
      cmd_learn, false, false},
-    {"audit", "[--days N] [--basic-shutdown] [--json | --junit]",
+    {"audit", "[--days N] [--basic-shutdown | --accept RULE ...] [--json | --junit]",
      "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --basic-shutdown   instead: who stops when Exchange Online takes no passwords\n"
      "  --config-dir DIR   with it: Postfix's, in place of its default one\n"
-     "  --csv              with it, for programs\n"
-     "  --json, --junit    for programs instead of people\n"
+     "  --csv              with it, for programs\n" ACCEPT_HELP "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",
      cmd_audit, false, true},
-    {"check-postfix", "[--config-dir DIR] [--json | --junit]",
+    {"check-postfix", "[--config-dir DIR] [--keep | --accept RULE ...] [--json | --junit]",
      "Does Postfix's configuration leave postern something to decide?",
      "  --config-dir DIR   Postfix's, in place of its default one\n"
+     "  --keep             instead of showing it: for the pages of postern-web\n" ACCEPT_HELP
      "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",

@@ -1,6 +1,9 @@
 /* Findings in the format that was asked for, and as an exit status. */
 #include "cli/findings_print.h"
 
+#include "core/base/clock.h"
+#include "core/report/accepted.h"
+
 #include <errno.h>
 
 /* ---- JUnit XML, as pipelines read it: a test case a rule ---- */
@@ -29,10 +32,15 @@ static void print_xml(FILE *to, const char *text)
         }
 }
 
+static bool is_failure(const struct finding *x)
+{
+    return x->severity > SEVERITY_INFO && !x->accepted.holds;
+}
+
 static void print_failure(FILE *to, const struct finding *x)
 {
-    /* Information is no failure: it goes to the test case's output. */
-    bool info = x->severity == SEVERITY_INFO;
+    /* What is no failure goes to the test case's output. */
+    bool info = !is_failure(x);
 
     if (info)
         fputs("      <system-out>", to);
@@ -56,7 +64,7 @@ static void print_failure(FILE *to, const struct finding *x)
 static bool rule_fails(const struct findings *f, size_t rule)
 {
     for (size_t i = 0; i < f->n; i++)
-        if (f->list[i].rule == &f->rules[rule] && f->list[i].severity > SEVERITY_INFO)
+        if (f->list[i].rule == &f->rules[rule] && is_failure(&f->list[i]))
             return true;
     return false;
 }
@@ -106,11 +114,24 @@ int findings_exit_status(const struct findings *f)
     return statuses[findings_worst(f)];
 }
 
+/* A file that is wrong accepts nothing. */
+static void mark_accepted(struct cli *cli, struct findings *f, const char *suite)
+{
+    struct accepted accepted;
+    struct error e;
+
+    if (accepted_load(cli->files.config->accepted_findings, &accepted, &e) != 0)
+        (void)cli_fail(cli, "no finding is taken for accepted: %s", e.text);
+    findings_accept(f, suite, &accepted, clock_wall_s());
+    accepted_free(&accepted);
+}
+
 int findings_print(struct cli *cli, struct findings *f, bool junit, const char *suite)
 {
     struct printer *out;
     int status;
 
+    mark_accepted(cli, f, suite);
     if (junit) {
         findings_sort(f);
         print_junit(f, suite, stdout);

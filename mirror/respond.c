@@ -1,5 +1,6 @@
 #include "mirror/respond.h"
 
+#include "core/base/caller.h"
 #include "core/base/owner.h"
 #include "core/base/spool.h"
 #include "core/notice/alert.h"
@@ -17,20 +18,30 @@
 #define REQUESTS_MOST 50u    /* in one run: a misconfigured limit must not switch a whole tenant off */
 #define LOOKED_AT_MOST 4096u /* in one run: the oldest of those that wait */
 #define NOTICE_EPISODE_S 3600u
+/* A person waits, who will ask again, or turn to other means. */
+#define PERSON_WAITS_S 600
+#define PERSON_AT_MOST_S 45u /* of each wait: together less than "postern act" waits for the reply */
+#define REPLY_KEEP_S 3600
 
 struct respond_run {
     const struct respond_options *o;
-    int folder, done, failed;
+    int folder, done, failed, replies;
     uid_t owner; /* of the spool: the user that the mail path's programs run as */
 };
 
 struct disable_request {
     const char *name; /* of the request's file */
     char tenant[64], mailbox[320], limit[40];
+    char act[48], by[CALLER_NAME_MAX]; /* of a person's request, which has no limit; else empty */
     int64_t at;
     struct timespec touched; /* when it was written, or tried last */
     size_t turn;             /* how many of its tenant come before it */
 };
+
+static bool is_persons(const struct disable_request *r)
+{
+    return r->act[0] != '\0';
+}
 
 /* ---- requests ---- */
 
@@ -41,6 +52,23 @@ static bool copy_fact(const json_t *facts, const char *key, char *out, size_t ca
 
     buf_add(&b, slice_of(text));
     return b.n > 0 && !b.full;
+}
+
+/* A limit's, or a person's, who waits for the reply. */
+static bool copy_origin(const json_t *facts, struct disable_request *r)
+{
+    struct buf b = BUF_OVER(r->by);
+    char by[256], file[sizeof r->act + sizeof ".json"];
+
+    r->limit[0] = r->act[0] = r->by[0] = '\0';
+    if (json_object_get(facts, "act") == NULL)
+        return copy_fact(facts, "limit", r->limit, sizeof r->limit);
+    if (!copy_fact(facts, "act", r->act, sizeof r->act) || !copy_fact(facts, "by", by, sizeof by))
+        return false;
+    buf_add(&b, SLICE("web:"));
+    buf_add_escaped(&b, slice_of(by), 36);
+    (void)snprintf(file, sizeof file, "%s.json", r->act);
+    return strcmp(file, r->name) == 0;
 }
 
 /* Only the mail path's programs may request this, not everybody in group postern. */
@@ -78,8 +106,7 @@ static int load_request(const struct respond_run *run, const char *name, struct 
     facts = json_object_get(json, "facts");
     r->at = json_integer_value(json_object_get(json, "at"));
     good = copy_fact(facts, "tenant", r->tenant, sizeof r->tenant) &&
-           copy_fact(facts, "mailbox", r->mailbox, sizeof r->mailbox) &&
-           copy_fact(facts, "limit", r->limit, sizeof r->limit);
+           copy_fact(facts, "mailbox", r->mailbox, sizeof r->mailbox) && copy_origin(facts, r);
     result = json == NULL && json_error_code(&why) == json_error_out_of_memory ? -1 : SPOOL_NEVER;
     json_decref(json);
     if (good)
@@ -124,8 +151,11 @@ static void tell_disabled(const struct respond_run *run, const struct disable_re
     if (run->o->config->n_alerts == 0)
         return;
     if (problem == NULL) {
-        alert_summary(&alert, "SMTP AUTH of %s was disabled in Exchange Online, as limit %s says", r->mailbox,
-                      r->limit);
+        if (is_persons(r))
+            alert_summary(&alert, "SMTP AUTH of %s was disabled in Exchange Online, as %s asked", r->mailbox, r->by);
+        else
+            alert_summary(&alert, "SMTP AUTH of %s was disabled in Exchange Online, as limit %s says", r->mailbox,
+                          r->limit);
         alert_advice(&alert, "When the mailbox is its owner's again: postern-mirror inherit %s, or enable", r->mailbox);
     } else {
         /* A separate episode, so that a later success is reported as well. */
@@ -139,6 +169,7 @@ static void tell_disabled(const struct respond_run *run, const struct disable_re
     alert_fact(&alert, "tenant", slice_of(r->tenant));
     alert_fact(&alert, "mailbox", slice_of(r->mailbox));
     alert_fact(&alert, "limit", slice_of(r->limit));
+    alert_fact(&alert, "by", slice_of(r->by));
     if (alert_post(run->o->config->spool, ALERT_NOTICES, &alert, NOTICE_EPISODE_S, &e) < 0)
         fprintf(run->o->log, "no notice: %s\n", e.text);
 }
@@ -160,10 +191,13 @@ static int by_turn(const void *a, const void *b)
 {
     const struct disable_request *x = a, *y = b;
 
+    if (is_persons(x) != is_persons(y))
+        return is_persons(x) ? -1 : 1;
     return x->turn != y->turn ? (x->turn < y->turn ? -1 : 1) : by_age(a, b);
 }
 
-/* The oldest of each tenant, then the second of each, so that one tenant's requests don't hold up another's. */
+/* Those of people, who wait; then the oldest of each tenant, then the second of each, so that one tenant's requests
+ * don't hold up another's. */
 static void put_in_turn(struct disable_request *list, size_t n)
 {
     if (n < 2)
@@ -209,13 +243,84 @@ static size_t load_all(const struct respond_run *run, char *const *names, size_t
     return loaded;
 }
 
+/* ---- a person's ---- */
+
+/* It is there before the request is gone. */
+static void reply(const struct respond_run *run, const struct disable_request *r, bool done, const char *text)
+{
+    char whole[ALERT_REPLY_MAX];
+    struct buf b = BUF_OVER(whole);
+    struct owner_visit visit;
+    struct error e;
+
+    buf_add(&b, done ? SLICE("done\n") : SLICE("failed\n"));
+    buf_add_printable(&b, slice_of(text));
+    if (owner_enter_unshared(run->o->config->spool, &visit, &e) != 0) {
+        fprintf(run->o->log, "%s: no reply: %s\n", words(slice_of(r->name)).text, e.text);
+        return;
+    }
+    if (spool_put(run->replies, r->name, buf_slice(&b), &e) != 0)
+        fprintf(run->o->log, "%s: no reply: %s\n", words(slice_of(r->name)).text, e.text);
+    owner_leave(&visit);
+}
+
+/* Of what a run printed, the last line says how it ended. */
+static const char *last_line(char *text)
+{
+    size_t n = strlen(text);
+    char *line;
+
+    while (n > 0 && text[n - 1] == '\n')
+        text[--n] = '\0';
+    line = strrchr(text, '\n');
+    return line != NULL ? line + 1 : text;
+}
+
+/* The same as on the command line: what was set is in the directory, too. 0; -1 with e. */
+static int set_at_once(const struct respond_run *run, const struct disable_request *r, struct set_options *options,
+                       struct error *e)
+{
+    if (run->o->now - r->at > PERSON_WAITS_S)
+        return error_set(e, "it was asked for more than %d s ago, so nothing was done", PERSON_WAITS_S);
+    options->directory = run->o->config->directory;
+    options->by = r->by;
+    options->at_most_s = PERSON_AT_MOST_S;
+    return set_mailboxes(options, e) == SET_DONE ? 0 : -1;
+}
+
+static int set_for_person(const struct respond_run *run, const struct disable_request *r, struct set_options *options,
+                          struct error *e)
+{
+    char *text = NULL;
+    size_t n = 0;
+    int rc;
+
+    options->out = open_memstream(&text, &n);
+    rc = options->out != NULL ? set_at_once(run, r, options, e) : error_set(e, "out of memory, so nothing was done");
+    if (options->out != NULL)
+        (void)fclose(options->out);
+    if (text != NULL)
+        fprintf(run->o->out, "%s", text);
+    reply(run, r, rc == 0, rc != 0 ? e->text : text != NULL ? last_line(text) : "");
+    free(text);
+    return rc;
+}
+
+/* By who asked for it, who has waited long enough. */
+static bool is_taken_back(const struct respond_run *run, const struct disable_request *r)
+{
+    struct stat st;
+
+    return is_persons(r) && fstatat(run->folder, r->name, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 /* ---- the work ---- */
 
 /* True when the request is finished. */
 static bool carry_out(const struct respond_run *run, const struct disable_request *r)
 {
     const char *const names[] = {r->mailbox};
-    /* The block holds until the next sync brings it in: the directory isn't written anew for each request. */
+    /* A limit's block holds until the next sync brings it in: the directory isn't written anew for each of these. */
     struct set_options options = {.config = run->o->config,
                                   .tenant = r->tenant,
                                   .value = WRITEBACK_DISABLE,
@@ -227,14 +332,16 @@ static bool carry_out(const struct respond_run *run, const struct disable_reques
                                   .log = run->o->log};
     struct error e;
 
-    if (set_mailboxes(&options, &e) == SET_DONE) {
+    if (is_taken_back(run, r))
+        return true;
+    if ((is_persons(r) ? set_for_person(run, r, &options, &e) : (int)set_mailboxes(&options, &e)) == SET_DONE) {
         tell_disabled(run, r, NULL);
         put_away(run, r->name, run->done);
         return true;
     }
     fprintf(run->o->log, "%s: not disabled: %s\n", words(slice_of(r->mailbox)).text, e.text);
     tell_disabled(run, r, e.text);
-    if (run->o->now - r->at <= RESPOND_GIVE_UP_S) {
+    if (!is_persons(r) && run->o->now - r->at <= RESPOND_GIVE_UP_S) {
         put_last(run, r->name);
         return false;
     }
@@ -286,7 +393,8 @@ static int open_folders(struct respond_run *run, struct error *e)
         return -1;
     if ((run->folder = spool_open_private(run->o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
         (run->done = spool_open_below(run->folder, "done", e)) >= 0 &&
-        (run->failed = spool_open_below(run->folder, "failed", e)) >= 0)
+        (run->failed = spool_open_below(run->folder, "failed", e)) >= 0 &&
+        (run->replies = spool_open_below(run->folder, ALERT_REPLIES, e)) >= 0)
         result = find_owner(run, e);
     owner_leave(&visit);
     return result;
@@ -294,15 +402,17 @@ static int open_folders(struct respond_run *run, struct error *e)
 
 int respond_run(const struct respond_options *o, struct error *e)
 {
-    struct respond_run run = {.o = o, .folder = -1, .done = -1, .failed = -1};
+    struct respond_run run = {.o = o, .folder = -1, .done = -1, .failed = -1, .replies = -1};
     int result = open_folders(&run, e);
 
     if (result == 0 && flock(run.folder, LOCK_EX | LOCK_NB) != 0)
         result = error_set(e, "%s/%s: another run works it off", o->config->spool, ALERT_REQUESTS);
-    if (result == 0)
+    if (result == 0) {
         result = work_off_all(&run, e);
-    for (size_t i = 0; i < 3; i++) {
-        int fd = (int[]){run.folder, run.done, run.failed}[i];
+        (void)spool_tidy(run.replies, o->now, REPLY_KEEP_S, NULL);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        int fd = (int[]){run.folder, run.done, run.failed, run.replies}[i];
 
         if (fd >= 0)
             (void)close(fd);

@@ -21,7 +21,7 @@ void set_note(const struct set_options *o, const struct tenant_config *tenant, c
     if (log != NULL)
         log_say(log, LEVEL_NOTICE, "event=write-back tenant=%s %s=%s smtp_auth=%s before=%s by=%s uid=%u result=%s",
                 tenant->name, key, quote(subject).text, writeback_word(o->value), writeback_word(before),
-                caller_name(caller).p, (unsigned)getuid(), outcome);
+                o->by != NULL ? o->by : caller_name(caller).p, (unsigned)getuid(), outcome);
     log_close(log);
 }
 

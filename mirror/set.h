@@ -24,6 +24,10 @@ struct set_options {
     bool yes;         /* confirmed on the command line, if each name has exactly one mailbox */
     bool force;       /* also if some names have no mailbox, or several */
     bool dry_run;
+    const char *by; /* who asked for it, for the log; NULL: the caller */
+    /* Somebody waits: so many seconds at most for Exchange Online at each request, and for another run that writes the
+     * directory. 0: mirror.deadline, and 300 s. */
+    unsigned at_most_s;
     FILE *in;  /* terminal for the confirmation */
     FILE *out; /* for the question and the result */
     FILE *log;

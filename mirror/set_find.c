@@ -92,8 +92,9 @@ struct exchange *set_session(struct set_run *run, size_t tenant, struct error *e
         }
         run->sessions[tenant] = x;
     }
-    /* mirror.deadline holds for each mailbox. */
-    session_begin_again(&run->sessions[tenant]->session, o->config->mirror_deadline_s);
+    /* It holds for each mailbox. */
+    session_begin_again(&run->sessions[tenant]->session,
+                        o->at_most_s > 0 ? o->at_most_s : o->config->mirror_deadline_s);
     return run->sessions[tenant];
 }
 

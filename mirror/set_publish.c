@@ -105,10 +105,10 @@ static int publish(const struct set_options *o, const struct news *news, struct 
         .feed = feed,
         .feed_arg = (void *)(uintptr_t)news,
         .source = SOURCE,
-        .by = caller_name(caller).p,
-        .wait_s = LOCK_WAIT_S,
+        .by = o->by != NULL ? o->by : caller_name(caller).p,
+        .wait_s = o->at_most_s > 0 ? o->at_most_s : LOCK_WAIT_S,
     };
-    int lock = tenant_lock_wait(o->directory, options.tenant, LOCK_WAIT_S, e);
+    int lock = tenant_lock_wait(o->directory, options.tenant, options.wait_s, e);
     enum import_result result;
 
     if (lock < 0)

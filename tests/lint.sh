@@ -117,6 +117,8 @@ confined()
     for u in policyd milter sasl mirror-rebuild mirror-offer web; do exposure postern-$u 0.6; done
     # Root, for postsuper and the operator's lists.
     exposure postern-act 3.0
+    # Root, for tables and the configuration of Dovecot, with the sight of this host's addresses.
+    exposure postern-check-postfix 2.6
     for u in mirror mirror-respond mirror-pull alert cluster; do exposure postern-$u 1.3; done
 }
 # Long lines are no fault in a page, and the system's own pages need not be installed here.

@@ -73,13 +73,16 @@ static int by_groups(const struct access *access, struct slice user, const char 
 
         if (is_in_list(slice_of(groups), slice_of(role->group))) {
             be_account(out, WAY_PROXY, user, role->role, slice_of(role->tenants));
+            out->rules = access->rules;
             access_digest(slice_of(access->proxy_key), user, out->proof);
             return 0;
         }
     }
     log_say(access->log, LEVEL_NOTICE, "%s, whom the proxy names, is in none of the groups of web.proxy.roles",
             quote(user).text);
-    return refuse(refused, 403, "you are in no group that may come here");
+    return refuse(refused, 403,
+                  "you are signed in, but in no group that may come here: ask who runs this relay "
+                  "(web.proxy.roles in postern.conf)");
 }
 
 /* The fields of a proxy are there. All of it is right, or nothing of it is taken. */
@@ -245,7 +248,7 @@ bool access_still(struct access *access, const struct who *who)
         return account != NULL && account->is_token && account->role == who->role &&
                slice_eq(account->tenants, slice_of(who->tenants)) &&
                (account->until_s == 0 || clock_wall_s() < account->until_s);
-    return true;
+    return who->way != WAY_PROXY || who->rules == access->rules;
 }
 
 /* ---- changes ---- */
@@ -289,12 +292,13 @@ int access_change(const struct who *who, struct evhttp_request *request, struct 
 
 /* ---- begin and end ---- */
 
-static int read_proxy_secret(struct access *access, struct error *e)
+/* The digest of the proxy's secret; "" where there is none. */
+static int read_proxy_secret(const char *path, char digest[DIGEST_TEXT_MAX], struct error *e)
 {
-    const char *path = access->config->proxy.secret_file;
     char secret[PROXY_SECRET_MAX + 2];
     struct slice text;
 
+    digest[0] = '\0';
     if (path == NULL)
         return 0;
     if (secret_file_line(path, secret, sizeof secret, e) != 0)
@@ -305,7 +309,20 @@ static int read_proxy_secret(struct access *access, struct error *e)
                          "web.proxy.secret_file %s: expected one line of %u to %u printable characters, as of "
                          "\"openssl rand -hex 32\"",
                          path, PROXY_SECRET_MIN, PROXY_SECRET_MAX);
-    access_digest(text, SLICE(""), access->proxy_digest);
+    access_digest(text, SLICE(""), digest);
+    return 0;
+}
+
+int access_follow(struct access *access, const struct web_config *config, struct error *e)
+{
+    char digest[DIGEST_TEXT_MAX];
+
+    if (read_proxy_secret(config->proxy.secret_file, digest, e) != 0)
+        return -1;
+    memcpy(access->proxy_digest, digest, sizeof digest);
+    access->config = config;
+    access->rules++;
+    people_follow(access->people, config->users);
     return 0;
 }
 
@@ -315,7 +332,7 @@ int access_begin(struct access *access, const struct web_config *config, struct 
     if ((access->people = people_new(config->users, log)) == NULL || (access->sessions = sessions_new()) == NULL ||
         (access->tries = tries_new()) == NULL)
         return error_set(e, "no memory");
-    return access_random(access->proxy_key, e) != 0 ? -1 : read_proxy_secret(access, e);
+    return access_random(access->proxy_key, e) != 0 ? -1 : access_follow(access, config, e);
 }
 
 void access_end(struct access *access)

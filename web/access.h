@@ -30,6 +30,7 @@ struct who {
     bool by_proxy;                /* the proxy's secret was there */
     bool https;                   /* between browser and proxy, as the proxy says */
     char peer[PEER_TEXT_MAX];     /* who is connected: "uid 1000", or an address */
+    unsigned rules;               /* of WAY_PROXY: access.rules at that time */
 };
 
 struct access {
@@ -40,11 +41,15 @@ struct access {
     struct tries *tries;
     char proxy_digest[DIGEST_TEXT_MAX]; /* of the proxy's secret */
     char proxy_key[DIGEST_TEXT_MAX];    /* makes proofs for those whom the proxy names */
+    unsigned rules;                     /* how often web.proxy was read */
 };
 
 /* The configuration and the log outlive it. 0; -1 with e. */
 int access_begin(struct access *access, const struct web_config *config, struct log *log, struct error *e);
 void access_end(struct access *access);
+/* From now on as this configuration has it, which outlives it in place of the one before. 0; -1 with e, and nothing has
+ * changed. */
+int access_follow(struct access *access, const struct web_config *config, struct error *e);
 
 /* Is somebody still who they were, later in the same request? */
 bool access_still(struct access *access, const struct who *who);

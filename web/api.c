@@ -53,9 +53,8 @@ static int make_data(struct page *page, const struct route *route, FILE *to)
     } else if (route->has_rows) {
         status = take_window(page);
     }
-    if (status == PAGE_OK) {
-        rows_begin(rows, json, page->window.skip, page->window.most,
-                   route->reach == REACH_ANY ? SLICE(SCOPE_ALL) : page->scope);
+    if (status == PAGE_OK && (status = page_narrow(page, route)) == PAGE_OK) {
+        rows_begin_page(rows, json, page, route);
         page->out = &rows->printer;
         fputs("{\"data\": ", to);
         status = route->make(page);
@@ -105,7 +104,7 @@ void api_make(struct web *web, const struct route *route, struct slice scope, st
               struct answer_text *out)
 {
     struct asked *asked = malloc(sizeof *asked);
-    struct page page = {.asked = asked, .scope = scope, .shelf = web->shelf, .live = web->live};
+    struct page page = {.asked = asked, .scope = scope, .shelf = web->shelf, .live = web->live, .look = web->look};
     FILE *to;
     int status;
 

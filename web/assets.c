@@ -6,8 +6,8 @@
 #include <event2/buffer.h>
 
 /* Where the shell is served: its script shows what the path says. One that ends with a slash: one name follows. */
-static const char *const pages[] = {"/",        "/blocks",   "/mailboxes", "/mailbox", "/explain",
-                                    "/reports", "/reports/", "/audit",     "/system"};
+static const char *const pages[] = {"/",        "/blocks",  "/mailboxes", "/mailbox", "/connector",
+                                    "/explain", "/reports", "/reports/",  "/audit",   "/system"};
 
 static bool is_page(struct slice path)
 {

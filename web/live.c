@@ -286,9 +286,51 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     live->looking = pool_add(live->pool, &live->job) == 0;
 }
 
+/* How many streams are of the same person, and the one of these that is open the longest. */
+static unsigned streams_of(const struct live *live, const struct who *who, struct looker **oldest)
+{
+    struct looker *looker;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(looker, &live->lookers, links)
+    {
+        if (looker->who.way != who->way || strcmp(looker->who.name, who->name) != 0)
+            continue;
+        if (n++ == 0)
+            *oldest = looker;
+    }
+    return n;
+}
+
+/*
+ * Is there room for one more? Where all are taken, somebody with more streams than the newcomer would have then loses
+ * the oldest of them, so that nobody can keep all others out.
+ */
+static bool make_room(struct live *live, const struct who *who)
+{
+    struct looker *looker, *oldest = NULL, *of_most = NULL;
+    unsigned own, most = 0, n;
+
+    if (live->n_lookers < LIVE_CLIENTS_MAX)
+        return true;
+    own = streams_of(live, who, &oldest);
+    TAILQ_FOREACH(looker, &live->lookers, links)
+    {
+        n = streams_of(live, &looker->who, &oldest);
+        if (n > most) {
+            most = n;
+            of_most = oldest;
+        }
+    }
+    if (most <= own + 1)
+        return false;
+    looker_end(of_most);
+    return true;
+}
+
 void live_serve(struct live *live, struct access *access, const struct who *who, struct evhttp_request *request)
 {
-    struct looker *looker = live->n_lookers < LIVE_CLIENTS_MAX ? malloc(sizeof *looker) : NULL;
+    struct looker *looker = make_room(live, who) ? malloc(sizeof *looker) : NULL;
 
     if (looker == NULL) {
         (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "60");

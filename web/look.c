@@ -14,11 +14,11 @@
 #define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
 #define TYPE_OPEN_METRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* What was seen; texts in memory of its own. */
+/* What was seen. */
 struct sight {
-    bool ready; /* listeners answer, directory and state can be used, no tenant's mail is deferred for its age */
-    char *metrics, *open_metrics; /* in the two formats; NULL when there was no picture */
-    size_t n_metrics, n_open_metrics;
+    struct report_files *files; /* of the shelf; NULL with the picture */
+    struct picture *picture;    /* NULL: there is none, and why says it */
+    struct error why;
     uint64_t taken_ns; /* boot time; 0: never */
 };
 
@@ -30,46 +30,16 @@ struct look {
     struct sight last;
 };
 
-static void sight_free(struct sight *sight)
+static void sight_free(struct look *look, struct sight *sight)
 {
-    free(sight->metrics);
-    free(sight->open_metrics);
-    *sight = (struct sight){.metrics = NULL};
+    if (sight->picture != NULL)
+        picture_free(sight->picture);
+    if (sight->files != NULL)
+        shelf_put(look->shelf, sight->files);
+    *sight = (struct sight){.picture = NULL};
 }
 
 /* ---- taking ---- */
-
-struct text_printer {
-    struct printer printer; /* first */
-    FILE *to;
-};
-
-static void text_line(struct printer *p, const struct line *line)
-{
-    FILE *to = ((struct text_printer *)p)->to;
-
-    for (size_t i = 0; i < LINE_SPANS_MAX && line->spans[i].text != NULL; i++)
-        (void)fputs(line->spans[i].text, to);
-    (void)fputc('\n', to);
-}
-
-/* *out is malloc'ed; NULL without memory. */
-static void print(const struct picture *p, const struct report_files *f,
-                  void (*report)(const struct picture *p, const struct report_files *f, struct printer *out),
-                  char **out, size_t *n)
-{
-    struct text_printer printer = {.printer = {.people = true, .line = text_line}};
-
-    if ((printer.to = open_memstream(out, n)) == NULL) {
-        *out = NULL;
-        return;
-    }
-    report(p, f, &printer.printer);
-    if (ferror(printer.to) | fclose(printer.to)) {
-        free(*out);
-        *out = NULL;
-    }
-}
 
 static void ignore_line(struct printer *p, const struct line *line)
 {
@@ -103,51 +73,73 @@ static void complain(struct look *look, const char *what)
                 (unsigned long long)held);
 }
 
-struct picture *look_picture(struct shelf *shelf, struct report_files *files, struct error *e)
+/* Listeners answer, directory and state can be used, no tenant's mail is deferred for its age. */
+static bool is_ready(struct picture *p, struct report_files *f)
 {
-    struct picture *p = picture_take(files, look_around, e);
-    struct error problem;
-    struct buf b;
+    struct printer nowhere = {.people = true, .line = ignore_line};
 
-    if (p != NULL && shelf_config_problem(shelf, &problem)) {
-        b = BUF_OVER(p->config_problem);
-        buf_add(&b, slice_of(problem.text));
-    }
-    return p;
+    return status_check(p, f, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ && p->state == PART_READ &&
+           front_ends_live(p, f->config);
 }
 
 static void take(struct look *look, struct sight *out)
 {
-    struct printer nowhere = {.people = true, .line = ignore_line};
-    struct error e;
-    struct report_files *files = shelf_take(look->shelf, &e);
-    struct picture *p = files != NULL ? look_picture(look->shelf, files, &e) : NULL;
+    struct error problem;
+    struct buf b;
 
-    *out = (struct sight){.ready = false};
-    if (p != NULL) {
-        out->ready = status_check(p, files, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ &&
-                     p->state == PART_READ && front_ends_live(p, files->config);
-        for (size_t i = 0; i < p->n_problems; i++)
-            complain(look, p->problems[i].text);
-        print(p, files, metrics_report, &out->metrics, &out->n_metrics);
-        print(p, files, metrics_report_open, &out->open_metrics, &out->n_open_metrics);
-        picture_free(p);
-    } else {
-        complain(look, e.text);
-    }
-    if (files != NULL)
-        shelf_put(look->shelf, files);
+    *out = (struct sight){.picture = NULL};
+    if ((out->files = shelf_take(look->shelf, &out->why)) != NULL)
+        out->picture = picture_take(out->files, look_around, &out->why);
     out->taken_ns = clock_boot_ns();
+    if (out->picture == NULL) {
+        complain(look, out->why.text);
+        return;
+    }
+    if (shelf_config_problem(look->shelf, &problem)) {
+        b = BUF_OVER(out->picture->config_problem);
+        buf_add(&b, slice_of(problem.text));
+    }
+    for (size_t i = 0; i < out->picture->n_problems; i++)
+        complain(look, out->picture->problems[i].text);
 }
 
 /* Under the lock, which the others who ask meanwhile wait for. */
-static const struct sight *renew(struct look *look)
+static struct sight *renew(struct look *look)
 {
     if (look->last.taken_ns == 0 || clock_boot_ns() - look->last.taken_ns >= LOOK_HOLDS_S * NS_PER_S) {
-        sight_free(&look->last);
+        sight_free(look, &look->last);
         take(look, &look->last);
     }
     return &look->last;
+}
+
+struct picture *look_begin(struct look *look, const struct report_files **files, struct error *e)
+{
+    struct sight *sight;
+
+    (void)pthread_mutex_lock(&look->lock);
+    sight = renew(look);
+    if (sight->picture != NULL) {
+        *files = sight->files;
+        return sight->picture;
+    }
+    *e = sight->why;
+    (void)pthread_mutex_unlock(&look->lock);
+    return NULL;
+}
+
+void look_end(struct look *look)
+{
+    (void)pthread_mutex_unlock(&look->lock);
+}
+
+void look_sweep(struct look *look)
+{
+    if (pthread_mutex_trylock(&look->lock) != 0)
+        return; /* somebody asks */
+    if (look->last.taken_ns != 0 && clock_boot_ns() - look->last.taken_ns >= LOOK_HOLDS_S * NS_PER_S)
+        sight_free(look, &look->last);
+    (void)pthread_mutex_unlock(&look->lock);
 }
 
 /* ---- replying ---- */
@@ -162,10 +154,12 @@ static void put_text(struct answer_text *out, int status, const char *type, stru
 /* Nothing of why: that is for people, by "postern status". What is not known is not ready. */
 void look_ready(struct look *look, struct answer_text *out)
 {
+    struct sight *sight;
     bool ready;
 
     (void)pthread_mutex_lock(&look->lock);
-    ready = renew(look)->ready;
+    sight = renew(look);
+    ready = sight->picture != NULL && is_ready(sight->picture, sight->files);
     (void)pthread_mutex_unlock(&look->lock);
     if (ready)
         put_text(out, 200, TYPE_JSON, SLICE("{\"ready\":true}\n"));
@@ -173,20 +167,55 @@ void look_ready(struct look *look, struct answer_text *out)
         put_text(out, 503, TYPE_JSON, SLICE("{\"ready\":false}\n"));
 }
 
+struct text_printer {
+    struct printer printer; /* first */
+    FILE *to;
+};
+
+static void text_line(struct printer *p, const struct line *line)
+{
+    FILE *to = ((struct text_printer *)p)->to;
+
+    for (size_t i = 0; i < LINE_SPANS_MAX && line->spans[i].text != NULL; i++)
+        (void)fputs(line->spans[i].text, to);
+    (void)fputc('\n', to);
+}
+
+/* *out is malloc'ed; NULL without memory. */
+static void print(const struct picture *p, const struct report_files *f,
+                  void (*report)(const struct picture *p, const struct report_files *f, struct printer *out),
+                  char **out, size_t *n)
+{
+    struct text_printer printer = {.printer = {.people = true, .line = text_line}};
+
+    if ((printer.to = open_memstream(out, n)) == NULL) {
+        *out = NULL;
+        return;
+    }
+    report(p, f, &printer.printer);
+    if (ferror(printer.to) | fclose(printer.to)) {
+        free(*out);
+        *out = NULL;
+    }
+}
+
 void look_metrics(struct look *look, bool open, struct answer_text *out)
 {
-    const struct sight *sight;
-    struct slice text;
+    const struct report_files *files;
+    struct picture *p;
+    struct error e;
+    char *text = NULL;
+    size_t n = 0;
 
-    (void)pthread_mutex_lock(&look->lock);
-    sight = renew(look);
-    text = open ? (struct slice){sight->open_metrics, sight->n_open_metrics}
-                : (struct slice){sight->metrics, sight->n_metrics};
-    if (text.p == NULL)
-        put_text(out, 503, TYPE_TEXT, SLICE("there is nothing to read; the log of postern-web says why\n"));
+    if ((p = look_begin(look, &files, &e)) != NULL) {
+        print(p, files, open ? metrics_report_open : metrics_report, &text, &n);
+        look_end(look);
+    }
+    if (text != NULL)
+        *out =
+            (struct answer_text){.status = 200, .type = open ? TYPE_OPEN_METRICS : TYPE_METRICS, .text = text, .n = n};
     else
-        put_text(out, 200, open ? TYPE_OPEN_METRICS : TYPE_METRICS, text);
-    (void)pthread_mutex_unlock(&look->lock);
+        put_text(out, 503, TYPE_TEXT, SLICE("there is nothing to read; the log of postern-web says why\n"));
 }
 
 /* ---- from outside ---- */
@@ -207,7 +236,7 @@ void look_free(struct look *look)
 {
     if (look == NULL)
         return;
-    sight_free(&look->last);
+    sight_free(look, &look->last);
     (void)pthread_mutex_destroy(&look->lock);
     free(look);
 }

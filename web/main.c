@@ -17,6 +17,8 @@
 #define PURPOSE "Serves what postern does, its metrics and health over HTTP."
 #define CONNECTIONS_MAX 256
 #define REQUEST_S 10
+/* The unit waits for six times as long. */
+#define ALIVE_S 10
 
 /* Replies that are made at a time, and those that wait for it; what is slow has threads of its own. */
 #define QUICK_THREADS 2
@@ -26,8 +28,11 @@
 
 struct program {
     struct web web;
+    const char *config_path;
+    struct config *first;  /* the one that it was started with, whose listeners are open */
+    struct config *config; /* the one whose other settings of web are in use */
     struct event_base *base;
-    struct event *signals[3];
+    struct event *signals[3], *sweep, *alive;
     struct pool *quick, *slow;
     struct server *server;
     struct site site;
@@ -42,33 +47,8 @@ static void on_end(evutil_socket_t number, short what, void *arg)
     event_base_loopbreak(p->base);
 }
 
-static void on_reload(evutil_socket_t number, short what, void *arg)
-{
-    const struct program *p = arg;
-
-    (void)number;
-    (void)what;
-    shelf_reload(p->web.shelf);
-    log_say(p->web.log, LEVEL_NOTICE,
-            "reload: the configuration is read again; the settings of web take effect at the next start only");
-}
-
-static int take_signals(struct program *p)
-{
-    static const int ends[] = {SIGTERM, SIGINT};
-
-    (void)signal(SIGHUP, SIG_IGN);
-    for (size_t i = 0; i < 2; i++)
-        p->signals[i] = evsignal_new(p->base, ends[i], on_end, p);
-    p->signals[2] = evsignal_new(p->base, SIGUSR1, on_reload, p);
-    for (size_t i = 0; i < 3; i++)
-        if (p->signals[i] == NULL || event_add(p->signals[i], NULL) != 0)
-            return -1;
-    return 0;
-}
-
 /* The names of loopback, by which "ssh -L" and probes call it, and those of the configuration. */
-static int take_hosts(struct program *p, const struct web_config *config)
+static int site_make(const struct web_config *config, struct site *out)
 {
     static const char *const loopback[] = {"localhost", "127.0.0.1", "[::1]"};
     const char **names = calloc(3 + config->n_hosts, sizeof *names);
@@ -79,16 +59,114 @@ static int take_hosts(struct program *p, const struct web_config *config)
         names[i] = loopback[i];
     for (size_t i = 0; i < config->n_hosts; i++)
         names[3 + i] = config->hosts[i].p;
-    p->site = (struct site){.names = names, .n = 3 + config->n_hosts};
+    *out = (struct site){.names = names, .n = 3 + config->n_hosts};
     if (config->proxy.secret_file != NULL) {
-        p->site.user_field = config->proxy.user_field;
-        p->site.groups_field = config->proxy.groups_field;
+        out->user_field = config->proxy.user_field;
+        out->groups_field = config->proxy.groups_field;
     }
     return 0;
 }
 
-static int begin(struct program *p, const struct config *config, const char *config_path, struct error *e)
+static void site_free(struct site *site)
 {
+    free((void *)(uintptr_t)site->names);
+}
+
+static bool same_listeners(const struct web_config *a, const struct web_config *b)
+{
+    bool same = a->n_listen == b->n_listen;
+
+    for (size_t i = 0; i < a->n_listen && same; i++)
+        same = strcmp(a->listen[i].address, b->listen[i].address) == 0;
+    return same;
+}
+
+/* All of web but what is open; -1: nothing of it. */
+static int follow(struct program *p, struct error *e)
+{
+    struct site before = p->site;
+    struct config *config;
+
+    if (config_load(p->config_path, &config, e) != 0)
+        return -1;
+    if (site_make(&config->web, &p->site) != 0) {
+        config_free(config);
+        return error_set(e, "no memory");
+    }
+    if (access_follow(&p->web.access, &config->web, e) != 0) {
+        site_free(&p->site);
+        p->site = before;
+        config_free(config);
+        return -1;
+    }
+    server_set_site(p->server, &p->site);
+    if (!same_listeners(&p->first->web, &config->web))
+        log_say(p->web.log, LEVEL_WARNING, "reload: another web.listen takes effect at the next start only");
+    site_free(&before);
+    if (p->config != p->first)
+        config_free(p->config);
+    p->config = config;
+    return 0;
+}
+
+static void on_reload(evutil_socket_t number, short what, void *arg)
+{
+    struct program *p = arg;
+    struct error e;
+
+    (void)number;
+    (void)what;
+    shelf_reload(p->web.shelf);
+    if (follow(p, &e) != 0)
+        log_say(p->web.log, LEVEL_ERROR, "reload: %s; the settings of web stay as they were", e.text);
+    else
+        log_say(p->web.log, LEVEL_NOTICE, "reload: the configuration is read again");
+}
+
+static void on_alive(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    (void)arg;
+    notify_alive();
+}
+
+static int take_signals(struct program *p)
+{
+    static const struct timeval period = {.tv_sec = ALIVE_S};
+    static const int ends[] = {SIGTERM, SIGINT};
+
+    (void)signal(SIGHUP, SIG_IGN);
+    for (size_t i = 0; i < 2; i++)
+        p->signals[i] = evsignal_new(p->base, ends[i], on_end, p);
+    p->signals[2] = evsignal_new(p->base, SIGUSR1, on_reload, p);
+    p->alive = event_new(p->base, -1, EV_PERSIST, on_alive, p);
+    if (p->alive == NULL || event_add(p->alive, &period) != 0)
+        return -1;
+    for (size_t i = 0; i < 3; i++)
+        if (p->signals[i] == NULL || event_add(p->signals[i], NULL) != 0)
+            return -1;
+    return 0;
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    look_sweep(arg);
+}
+
+static int sweep_look(struct program *p)
+{
+    static const struct timeval every = {.tv_sec = LOOK_SWEEP_S};
+
+    p->sweep = event_new(p->base, -1, EV_PERSIST, on_sweep, p->web.look);
+    return p->sweep != NULL ? event_add(p->sweep, &every) : -1;
+}
+
+static int begin(struct program *p, struct error *e)
+{
+    const struct config *config = p->config;
     struct web *web = &p->web;
 
     web->assets = web_assets;
@@ -96,9 +174,9 @@ static int begin(struct program *p, const struct config *config, const char *con
         return error_set(e, "web.listen is empty: name a socket, as in \"unix:/run/postern-web/web.sock\"");
     if (state_guard_install(e) != 0)
         return -1;
-    if ((p->base = loop_new()) == NULL || take_signals(p) != 0 || take_hosts(p, &config->web) != 0 ||
-        (web->shelf = shelf_new(config_path)) == NULL || (web->look = look_new(web->shelf, web->log)) == NULL ||
-        (p->quick = pool_new(p->base, "web-quick", QUICK_THREADS, QUICK_MOST)) == NULL ||
+    if ((p->base = loop_new()) == NULL || take_signals(p) != 0 || site_make(&config->web, &p->site) != 0 ||
+        (web->shelf = shelf_new(p->config_path)) == NULL || (web->look = look_new(web->shelf, web->log)) == NULL ||
+        sweep_look(p) != 0 || (p->quick = pool_new(p->base, "web-quick", QUICK_THREADS, QUICK_MOST)) == NULL ||
         (web->live = live_new(p->base, p->quick, web->shelf)) == NULL ||
         (web->streams = streams_new(p->base, web)) == NULL ||
         (p->slow = pool_new(p->base, "web-slow", SLOW_THREADS, SLOW_MOST)) == NULL ||
@@ -140,29 +218,37 @@ static void end(struct program *p)
     for (size_t i = 0; i < 3; i++)
         if (p->signals[i] != NULL)
             event_free(p->signals[i]);
+    if (p->sweep != NULL)
+        event_free(p->sweep);
+    if (p->alive != NULL)
+        event_free(p->alive);
     if (p->base != NULL)
         event_base_free(p->base);
-    free((void *)(uintptr_t)p->site.names);
+    site_free(&p->site);
+    if (p->config != p->first)
+        config_free(p->config);
+    config_free(p->first);
 }
 
 int main(int argc, char **argv)
 {
     struct program_options options;
     struct program p = {.base = NULL};
-    struct config *config;
     struct error e;
     int status = program_begin(argc, argv, NAME, PURPOSE, &options);
 
     if (status != PROGRAM_GO_ON)
         return status;
     program_prepare_service();
-    if (config_load(options.config_path, &config, &e) != 0) {
+    p.config_path = options.config_path;
+    if (config_load(p.config_path, &p.first, &e) != 0) {
         fprintf(stderr, NAME ": %s\n", e.text);
         return PROGRAM_EXIT_FAILED;
     }
-    p.web.log = log_open(NAME, &config->log);
+    p.config = p.first;
+    p.web.log = log_open(NAME, &p.config->log);
     status = PROGRAM_EXIT_FAILED;
-    if (begin(&p, config, options.config_path, &e) != 0) {
+    if (begin(&p, &e) != 0) {
         fprintf(stderr, NAME ": %s\n", e.text);
         log_say(p.web.log, LEVEL_ERROR, "not started: %s", e.text);
     } else {
@@ -175,6 +261,5 @@ int main(int argc, char **argv)
     }
     end(&p);
     log_close(p.web.log);
-    config_free(config);
     return status;
 }

@@ -1,6 +1,7 @@
-/* What was asked for over the web, and what became of it: the helper's log, the newest first. */
+/* What can be asked for over the web, what was, and what became of it: the helper's log, the newest first. */
 #include "core/access/act_log.h"
 #include "core/base/spool.h"
+#include "core/mail/list.h"
 #include "web/page.h"
 
 #include <fcntl.h>
@@ -77,6 +78,48 @@ int page_actions(struct page *page)
     return status;
 }
 
+/* ---- what can be asked for ---- */
+
+/* A list that is no file can't be changed. */
+static bool has_lists(const struct config *config, enum act_verb verb)
+{
+    bool allow = list_path(config->smtp_auth.allow) != NULL, deny = list_path(config->smtp_auth.deny) != NULL;
+
+    return config->cluster.configured || (verb == ACT_FORGET ? allow || deny : verb == ACT_ALLOW ? allow : deny);
+}
+
+/* Who is bound to tenants is refused what is about nobody. */
+static bool is_possible(const struct page *page, enum act_verb verb)
+{
+    const struct config *config = page->files->config;
+    const struct act_row *row = &act_rows[verb];
+
+    return (config->web.actions & 1u << verb) != 0 && (row->has_subject || scope_is_all(page->scope)) &&
+           (!row->takes_cluster || has_lists(config, verb));
+}
+
+int page_verbs(struct page *page)
+{
+    static const struct column verb_columns[] = {
+        {"verb", VALUE_TEXT}, {"role", VALUE_TEXT},    {"subject", VALUE_TRUTH}, {"kind", VALUE_TRUTH},
+        {"for", VALUE_TRUTH}, {"accept", VALUE_TRUTH}, {"cluster", VALUE_TRUTH}, {"confirm", VALUE_TRUTH}};
+    bool cluster = page->files->config->cluster.configured;
+
+    page->out->table(page->out, &(struct table){TABLE_COLUMNS(verb_columns)});
+    for (unsigned i = 0; i < ACT_VERBS; i++) {
+        const struct act_row *row = &act_rows[i];
+
+        if (is_possible(page, (enum act_verb)i))
+            page->out->row(page->out, (const struct value[]){
+                                          value_word(row->word), value_word(role_word(row->least)),
+                                          value_truth(row->has_subject), value_truth(row->takes_kind),
+                                          value_truth(row->takes_duration), value_truth(row->takes_accept),
+                                          value_truth(row->takes_cluster && cluster), value_truth(row->typed_again)});
+    }
+    page->out->end(page->out);
+    return PAGE_OK;
+}
+
 /* ---- one of them ---- */
 
 static void print_one(struct page *page, const struct value *cells)
@@ -142,21 +185,32 @@ static bool print_logged(struct page *page, struct act_log *log, const char *id)
     return found;
 }
 
+/* PAGE_OK: it was in the log, and is printed. */
+static int look_in_log(struct page *page, const char *id)
+{
+    struct act_log log;
+    int status = read_log(page, &log);
+
+    if (status == PAGE_OK && !print_logged(page, &log, id))
+        status = PAGE_NOT_FOUND;
+    act_log_free(&log);
+    return status;
+}
+
 int page_action(struct page *page)
 {
     const char *id = page->asked->rest.p;
-    struct act_log log;
     int status;
 
     if (!act_is_id(page->asked->rest)) {
         (void)error_set(&page->e, "expected the id of an action");
         return PAGE_BAD;
     }
-    /* What is in both is done, and about to be removed. */
-    if ((status = read_log(page, &log)) == PAGE_OK && !print_logged(page, &log, id) && !print_waiting(page, id)) {
+    /* What is in both is done, and about to be removed; what is in neither may have been since the log was read. */
+    status = look_in_log(page, id);
+    if (status == PAGE_NOT_FOUND)
+        status = print_waiting(page, id) ? PAGE_OK : look_in_log(page, id);
+    if (status == PAGE_NOT_FOUND)
         (void)error_set(&page->e, "there is no such action, or not any more");
-        status = PAGE_NOT_FOUND;
-    }
-    act_log_free(&log);
     return status;
 }

@@ -62,9 +62,8 @@ static bool read_after(const char *text, struct mailbox_search *search)
 /* PAGE_OK, or another status with page->e. */
 static int read_search(struct page *page, struct mailbox_search *search, struct finding *found)
 {
-    const char *q = asked_value(page->asked, "q"), *tenant = asked_value(page->asked, "tenant"),
-               *after = asked_value(page->asked, "after");
-    const struct tenant_facts *facts = NULL;
+    const char *q = asked_value(page->asked, "q"), *after = asked_value(page->asked, "after");
+    const struct tenant_facts *facts;
     unsigned long long rows;
 
     *search = (struct mailbox_search){.text = slice_trim(slice_of(q)), .tenant = EVERY_TENANT};
@@ -76,13 +75,10 @@ static int read_search(struct page *page, struct mailbox_search *search, struct 
         found->most = rows;
         if (files_open_directory(page->files, &page->e) != 0)
             return PAGE_NO_FILE;
-        if (tenant == NULL || page->files->view == NULL)
-            return PAGE_OK;
-        if ((facts = directory_tenant_named(page->files->view, slice_of(tenant))) != NULL) {
+        /* Of several, take_found tells them apart. */
+        if (page->files->view != NULL && (facts = directory_tenant_named(page->files->view, page->scope)) != NULL)
             search->tenant = facts->tenant;
-            return PAGE_OK;
-        }
-        (void)error_set(&page->e, "tenant: the directory has none of that name");
+        return PAGE_OK;
     }
     return PAGE_BAD;
 }
@@ -132,5 +128,5 @@ int page_connectors(struct page *page)
 
     if (status != PAGE_OK)
         return status;
-    return connectors_report(&c, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
+    return connectors_report(&c, page->scope, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
 }

@@ -1,35 +1,44 @@
-/* What the command line has too: status, blocks, explain, reports, audit, configuration, decisions, changes. */
+/* What the command line has too: blocks, the cluster, reports, configuration, decisions, changes. */
 #include "core/base/clock.h"
-#include "core/report/audit.h"
 #include "core/report/blocks_report.h"
+#include "core/report/cluster_report.h"
 #include "core/report/config_report.h"
 #include "core/report/decisions.h"
+#include "core/report/ended_blocks.h"
 #include "core/report/report.h"
 #include "core/report/runs_report.h"
 #include "core/report/settings_log.h"
-#include "core/report/status.h"
 #include "core/report/text.h"
 #include "core/report/would_refuse.h"
-#include "web/look.h"
 #include "web/page.h"
 
 #include <stdlib.h>
 
-#define AUDIT_DAYS 90u
 #define WOULD_REFUSE_S (7 * 86400)
 /* Rows that are looked for at most: those before the ones that are shown are thrown away. */
 #define LOG_ROWS_MAX 5000u
 
-int page_status(struct page *page)
+/* "rows" and "after" are the table's (web/rows.h), where what comes before is thrown away: so many must be looked for.
+ */
+static int rows_needed(struct page *page, size_t *most)
 {
-    struct picture *p = look_picture(page->shelf, page->files, &page->e);
+    unsigned long long n = page->window.skip + page->window.most + 1;
 
-    if (p == NULL)
-        return PAGE_NO_FILE;
-    picture_tell_problems(p, page->out);
-    status_report(p, page->files, page->out);
-    picture_free(p);
+    if (n > LOG_ROWS_MAX) {
+        (void)error_set(&page->e, "after: at most %u rows are gone through; narrow it by \"since\" or \"user\"",
+                        LOG_ROWS_MAX);
+        return PAGE_BAD;
+    }
+    *most = (size_t)n;
     return PAGE_OK;
+}
+
+/* No rows, and why. */
+static void nothing_yet(struct page *page, const char *why)
+{
+    page->out->table(page->out, &(struct table){.n = 0});
+    page->out->end(page->out);
+    page->out->remark(page->out, REMARK_NOTE, why);
 }
 
 int page_blocks(struct page *page)
@@ -42,6 +51,30 @@ int page_blocks(struct page *page)
     return blocks_report(&c, page->files, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
+int page_ended_blocks(struct page *page)
+{
+    const char *since = asked_value(page->asked, "since");
+    struct decide_context c;
+    int64_t since_s = 0;
+    struct error e;
+    size_t most;
+    int status;
+
+    if (rows_needed(page, &most) != PAGE_OK)
+        return PAGE_BAD;
+    if (!scope_is_all(page->scope))
+        most = LOG_ROWS_MAX; /* those of other tenants are left out afterwards */
+    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
+        (void)error_set(&page->e, "since: %s", e.text);
+        return PAGE_BAD;
+    }
+    if ((status = page_open_context(page, &c)) != PAGE_OK)
+        return status;
+    if (files_open_journal(page->files, &page->e) != 0)
+        return PAGE_NO_FILE;
+    return ended_blocks_report(&c, page->files, since_s, most, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
+}
+
 int page_config(struct page *page)
 {
     struct error e;
@@ -52,33 +85,14 @@ int page_config(struct page *page)
     return PAGE_OK;
 }
 
-int page_audit(struct page *page)
+/* As "postern status --cluster"; without a cluster no rows, and a note that says so. */
+int page_cluster(struct page *page)
 {
-    struct report_files *f = page->files;
-    struct findings found;
-    struct audit a = {.config = f->config, .findings = &found, .now_s = clock_wall_s()};
-    unsigned long long days;
-    struct error e;
-    char text[600];
-    int rc;
-
-    if (asked_number(page->asked, "days", USAGE_DAYS, AUDIT_DAYS, &days, &page->e) != 0)
-        return PAGE_BAD;
-    if (files_open_directory(f, &page->e) != 0)
-        return PAGE_NO_FILE;
-    page_try_journal(page);
-    (void)files_open_history(f, &e);
-    if (files_open_state(f, &e) == 0 && !files_agree(f))
-        a.disagreement = files_disagreement(f, text, sizeof text);
-    a.view = f->view;
-    a.journal = f->journal;
-    a.history = f->history;
-    a.days = days;
-    findings_begin(&found, audit_rules, AUDIT_RULES);
-    if ((rc = audit_all(&a, &page->e)) == 0)
-        findings_report(&found, "audit", page->out);
-    findings_free(&found);
-    return rc == 0 ? PAGE_OK : PAGE_NO_FILE;
+    if (!page->files->config->cluster.configured) {
+        nothing_yet(page, "there is no group \"cluster\" in the configuration: this relay counts for itself");
+        return PAGE_OK;
+    }
+    return cluster_report(page->files->config, clock_wall_s(), page->out, &page->e) >= 0 ? PAGE_OK : PAGE_NO_FILE;
 }
 
 /* ---- reports ---- */
@@ -170,26 +184,10 @@ static int find_user(struct page *page, const char **user, struct known *named)
     return PAGE_OK;
 }
 
-/* "rows" and "after" are the table's (web/rows.h), where what comes before is thrown away: so many must be looked for.
- */
-static int rows_needed(struct page *page, size_t *most)
-{
-    unsigned long long n = page->window.skip + page->window.most + 1;
-
-    if (n > LOG_ROWS_MAX) {
-        (void)error_set(&page->e, "after: at most %u rows are gone through; narrow it by \"since\" or \"user\"",
-                        LOG_ROWS_MAX);
-        return PAGE_BAD;
-    }
-    /* Those of other tenants are left out afterwards. */
-    *most = scope_is_all(page->scope) ? (size_t)n : LOG_ROWS_MAX;
-    return PAGE_OK;
-}
-
 int page_log(struct page *page)
 {
     static const char *const names[] = {"user", "client", "verdict", "reason", "limit", "stage", "since"};
-    struct decisions_wanted wanted = {.newest_first = true};
+    struct decisions_wanted wanted = {.newest_first = true, .scope = page->scope};
     struct known *named = calloc(1, sizeof *named);
     int64_t now_s = clock_wall_s();
     int status = PAGE_OK;
@@ -214,24 +212,15 @@ int page_log(struct page *page)
     return status;
 }
 
-/* No rows, and why. */
-static void nothing_yet(struct page *page, const char *why)
-{
-    page->out->table(page->out, &(struct table){.n = 0});
-    page->out->end(page->out);
-    page->out->remark(page->out, REMARK_NOTE, why);
-}
-
 int page_runs(struct page *page)
 {
     const char *since = asked_value(page->asked, "since");
-    int64_t since_s = 0;
+    struct runs_wanted wanted = {.scope = scope_is_all(page->scope) ? SLICE("") : page->scope};
     struct error e;
-    size_t most;
 
-    if (rows_needed(page, &most) != PAGE_OK)
+    if (rows_needed(page, &wanted.most) != PAGE_OK)
         return PAGE_BAD;
-    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
+    if (since != NULL && text_read_time(since, clock_wall_s(), &wanted.since_s, &e) != 0) {
         (void)error_set(&page->e, "since: %s", e.text);
         return PAGE_BAD;
     }
@@ -239,14 +228,15 @@ int page_runs(struct page *page)
         return PAGE_NO_FILE;
     if (page->files->history == NULL)
         nothing_yet(page, "there is no history yet; postern-mirror makes it");
-    else if (runs_report(page->files, since_s, most, page->out, &page->e) != 0)
+    else if (runs_report(page->files, &wanted, page->out, &page->e) != 0)
         return PAGE_NO_FILE;
     return PAGE_OK;
 }
 
 int page_changes(struct page *page)
 {
-    struct settings_wanted wanted = {.newest_first = true, .user = asked_value(page->asked, "user")};
+    struct settings_wanted wanted = {
+        .newest_first = true, .user = asked_value(page->asked, "user"), .scope = page->scope};
     const char *since = asked_value(page->asked, "since");
     struct known *named = calloc(1, sizeof *named);
     int status = rows_needed(page, &wanted.most);

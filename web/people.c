@@ -37,6 +37,12 @@ void people_free(struct people *people)
     free(people);
 }
 
+void people_follow(struct people *people, const char *path)
+{
+    people->looked = people->looked && strcmp(people->path, path) == 0;
+    people->path = path;
+}
+
 static bool is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mode == b->st_mode &&

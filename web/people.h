@@ -10,6 +10,8 @@ struct people;
 /* path and log outlive it. NULL without memory. */
 struct people *people_new(const char *path, struct log *log);
 void people_free(struct people *people);
+/* From now on the file at that path, which outlives it. */
+void people_follow(struct people *people, const char *path);
 
 /* Those of now, until the next call. A file that is missing or wrong has none, which the log tells once. */
 const struct accounts *people_now(struct people *people);

@@ -25,17 +25,27 @@ static uint32_t sum(uint32_t a, uint64_t more)
     return more < UINT32_MAX - a ? a + (uint32_t)more : UINT32_MAX;
 }
 
-static bool take_record(void *arg, const struct journal_record *r)
+void rates_count(struct rates *rates, const struct journal_record *r)
 {
-    struct rates *rates = arg;
     int64_t number = (int64_t)(r->at_ns / NS_PER_S) / RATES_STEP_S;
     struct rates_step *step = step_at(rates, number);
 
     if (number > rates->now || number <= rates->now - (int64_t)RATES_STEPS)
-        return true;
+        return;
     step->actions[r->action] = sum(step->actions[r->action], r->times);
     step->reasons[r->reason] = sum(step->reasons[r->reason], r->times);
+}
+
+static bool take_record(void *arg, const struct journal_record *r)
+{
+    rates_count(arg, r);
     return true;
+}
+
+void rates_clear(struct rates *rates, int64_t now_s)
+{
+    *rates = (struct rates){.now = 0};
+    advance(rates, now_s / RATES_STEP_S);
 }
 
 int rates_begin(struct rates *rates, struct journal *journal, int64_t now_s, struct error *e)
@@ -43,8 +53,7 @@ int rates_begin(struct rates *rates, struct journal *journal, int64_t now_s, str
     int64_t since_s = now_s - (int64_t)RATES_STEPS * RATES_STEP_S;
     struct journal_query query = {.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0};
 
-    *rates = (struct rates){.now = 0};
-    advance(rates, now_s / RATES_STEP_S);
+    rates_clear(rates, now_s);
     if (rates_read(journal, &rates->last, e) != 0)
         return -1;
     return journal_decisions(journal, &query, take_record, rates, e);

@@ -25,6 +25,9 @@ struct rates {
     struct rates_step steps[RATES_STEPS]; /* at their number modulo RATES_STEPS */
 };
 
+/* Empty, with the newest step at that time; rates_count adds a record of the journal to it. */
+void rates_clear(struct rates *rates, int64_t now_s);
+void rates_count(struct rates *rates, const struct journal_record *r);
 /* Begins with the decisions that the journal has of the last hour. 0, or -1 with e: then it begins empty. */
 int rates_begin(struct rates *rates, struct journal *journal, int64_t now_s, struct error *e);
 /* Reads the totals. 0, or -1 with e. */

@@ -180,7 +180,8 @@ static enum refusal read_field(struct slice line, const struct site *site, struc
     if (slice_ieq(name, SLICE("Transfer-Encoding")))
         return REFUSAL_CODING;
     place = place_of(name, site, head, fields);
-    if (!is_value(value, place == NULL))
+    /* Groups are named as their directory has it; only those in ASCII are compared with. */
+    if (!is_value(value, place == NULL || place == &head->kept[KEPT_PROXY_GROUPS]))
         return REFUSAL_FIELD;
     if (place == NULL)
         return REFUSAL_NONE;

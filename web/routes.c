@@ -34,8 +34,7 @@ static void serve_logout(struct web *web, const struct who *who, struct evhttp_r
 
 static void serve_me(struct web *web, const struct who *who, struct evhttp_request *request)
 {
-    (void)web;
-    sign_in_serve_me(who, request);
+    sign_in_serve_me(web->sign_in, who, request);
 }
 
 static void serve_act(struct web *web, const struct who *who, struct evhttp_request *request)
@@ -80,6 +79,8 @@ static bool wants_open_metrics(const struct route *route, struct evhttp_request 
 /* ---- all ---- */
 
 #define HOLDS_MS 5000
+/* It goes through a day of the journal. */
+#define NETWORKS_HOLD_MS 60000
 
 static const struct route routes[] = {
     ROUTE("/healthz", ROLE_ANYBODY, REACH_ANY, .serve = serve_alive, .tcp = true),
@@ -89,14 +90,20 @@ static const struct route routes[] = {
     ROUTE("/api/v1/logout", ROLE_VIEWER, REACH_ANY, .serve = serve_logout, .changes = true),
     ROUTE("/api/v1/me", ROLE_VIEWER, REACH_ANY, .serve = serve_me),
     ROUTE("/events", ROLE_READER, REACH_NONE, .serve = serve_events),
-    ROUTE("/api/v1/overview", ROLE_VIEWER, REACH_NONE, .make = page_overview, .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/overview", ROLE_VIEWER, REACH_MADE, .make = page_overview, .holds_ms = 1000),
+    ROUTE("/api/v1/mode", ROLE_VIEWER, REACH_MADE, .make = page_mode, .holds_ms = 1000),
+    ROUTE("/api/v1/networks", ROLE_READER, REACH_OWN, .make = page_networks, .has_rows = true, .slow = true,
+          .holds_ms = NETWORKS_HOLD_MS),
     ROUTE("/api/v1/rates", ROLE_VIEWER, REACH_NONE, .make = page_rates, .holds_ms = 1000),
-    ROUTE("/api/v1/status", ROLE_READER, REACH_NONE, .make = page_status, .holds_ms = HOLDS_MS),
-    ROUTE("/api/v1/blocks", ROLE_READER, REACH_NONE, .make = page_blocks, .has_rows = true, .holds_ms = 1000),
+    ROUTE("/api/v1/status", ROLE_READER, REACH_MADE, .make = page_status, .holds_ms = 1000),
+    ROUTE("/api/v1/cluster", ROLE_READER, REACH_NONE, .make = page_cluster, .holds_ms = 1000),
+    ROUTE("/api/v1/blocks", ROLE_READER, REACH_OWN, .make = page_blocks, .has_rows = true, .holds_ms = 1000),
+    ROUTE("/api/v1/blocks/ended", ROLE_READER, REACH_OWN, .make = page_ended_blocks, .has_rows = true, .slow = true,
+          .holds_ms = 1000),
     ROUTE("/api/v1/mailboxes", ROLE_READER, REACH_OWN, .make = page_mailboxes, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/mailboxes/", ROLE_READER, REACH_OWN, .make = page_mailbox, .holds_ms = 1000),
-    ROUTE("/api/v1/connectors", ROLE_READER, REACH_NONE, .make = page_connectors, .holds_ms = 1000),
-    ROUTE("/api/v1/explain", ROLE_READER, REACH_NONE, .make = page_explain),
+    ROUTE("/api/v1/connectors", ROLE_READER, REACH_MADE, .make = page_connectors, .holds_ms = 1000),
+    ROUTE("/api/v1/explain", ROLE_READER, REACH_NONE, .make = page_explain, .narrows = true),
     ROUTE("/api/v1/log", ROLE_READER, REACH_OWN, .make = page_log, .has_rows = true, .holds_ms = 1000),
     ROUTE("/api/v1/changes", ROLE_READER, REACH_OWN, .make = page_changes, .has_rows = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/runs", ROLE_READER, REACH_OWN, .make = page_runs, .has_rows = true, .slow = true,
@@ -104,10 +111,12 @@ static const struct route routes[] = {
     ROUTE("/api/v1/reports", ROLE_READER, REACH_ANY, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/reports/", ROLE_READER, REACH_OWN, .make = page_report, .has_rows = true, .slow = true,
           .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/verbs", ROLE_READER, REACH_ANY, .make = page_verbs, .holds_ms = HOLDS_MS),
     ROUTE("/api/v1/actions", ROLE_READER, REACH_OWN, .make = page_actions, .has_rows = true),
     ROUTE("/api/v1/actions", ROLE_OPERATOR, REACH_ANY, .serve = serve_act, .changes = true),
     ROUTE("/api/v1/actions/", ROLE_READER, REACH_OWN, .make = page_action),
     ROUTE("/api/v1/audit", ROLE_READER, REACH_NONE, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS),
+    ROUTE("/api/v1/check-postfix", ROLE_READER, REACH_NONE, .make = page_check_postfix, .holds_ms = 1000),
     ROUTE("/api/v1/config", ROLE_READER, REACH_NONE, .make = page_config, .holds_ms = HOLDS_MS),
 };
 
@@ -173,7 +182,7 @@ static void serve(struct web *web, const struct route *route, struct evhttp_requ
     if (route->serve != NULL) {
         route->serve(web, &who, request);
     } else if (route->has_rows && stream_wanted(slice_of(evhttp_request_get_uri(request)))) {
-        stream_serve(web->streams, route, scope, request);
+        stream_serve(web->streams, route, &who, request);
     } else {
         if (wants_open_metrics(route, request))
             route = &open_metrics;

@@ -11,8 +11,9 @@
 
 /* What of it somebody sees who is bound to some tenants. */
 enum reach {
-    REACH_NONE, /* nothing: it tells no tenants apart */
+    REACH_NONE, /* nothing: it tells no tenants apart, or may tell of others than was asked for */
     REACH_OWN,  /* the rows of these tenants (web/rows.h) */
+    REACH_MADE, /* the same, which make itself sees to */
     REACH_ANY   /* all: it tells nothing of tenants */
 };
 
@@ -28,6 +29,7 @@ struct route {
     void (*serve)(struct web *web, const struct who *who, struct evhttp_request *request); /* in the loop */
     bool changes;      /* by POST, and by nothing else; serve checks the rest (access_change) */
     bool tcp;          /* also over TCP, with a token */
+    bool narrows;      /* with REACH_NONE: who sees all may still ask for one tenant's, judged as REACH_OWN */
     bool has_rows;     /* data: takes "rows" and "after" */
     bool slow;         /* may take longer than a moment: not in the threads of what doesn't */
     unsigned holds_ms; /* how long what was made is good for others who ask the same */

@@ -1,16 +1,17 @@
 #include "web/rows.h"
 
 #include "core/base/buf.h"
+#include "web/routes.h"
 
 static struct rows *rows_of(struct printer *p)
 {
     return (struct rows *)p;
 }
 
-/* Does it go to who sees all that can be seen at this path? */
+/* Is there nothing to be left out? */
 static bool is_whole(const struct rows *rows)
 {
-    return rows->scope.n == 0 || scope_is_all(rows->scope);
+    return rows->filtered || rows->scope.n == 0 || scope_is_all(rows->scope);
 }
 
 static void pass_line(struct printer *p, const struct line *line)
@@ -95,7 +96,7 @@ static void keep_remark(struct printer *p, enum remark remark, const char *text)
 
     (void)remark;
     /* They may name other tenants. */
-    if (!is_whole(rows)) {
+    if (rows->bound) {
         text = "there are remarks that only those see who see all tenants: something may be missing here";
         if (rows->n_notes > 0)
             return;
@@ -118,7 +119,15 @@ void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t m
                           .to = to,
                           .skip = skip,
                           .most = most,
-                          .scope = scope};
+                          .scope = scope,
+                          .bound = scope.n > 0 && !scope_is_all(scope)};
+}
+
+void rows_begin_page(struct rows *rows, struct printer *to, const struct page *page, const struct route *route)
+{
+    rows_begin(rows, to, page->window.skip, page->window.most, page->scope);
+    rows->filtered = route->reach == REACH_MADE || route->reach == REACH_ANY;
+    rows->bound = page->bound && route->reach != REACH_ANY;
 }
 
 int rows_judge(const struct rows *rows, struct page *page)

@@ -18,6 +18,12 @@ static const struct timeval sweep_time = {.tv_usec = 250000};
 #define LINGER_NS NS_PER_S
 
 /*
+ * Bytes of a connection that may wait here, behind a request that is being served: then its socket is not read, until
+ * that is done. evhttp itself reads on, as much as is sent.
+ */
+#define UNREAD_MAX 16384u
+
+/*
  * Beside each of evhttp's connections, which has no sign of its own for its end: both hold the bufferevent, and evhttp
  * takes its callbacks away when it lets go of it.
  */
@@ -167,6 +173,7 @@ static struct bufferevent *on_visit(struct event_base *base, void *arg)
         visit_free(visit);
         return NULL;
     }
+    bufferevent_setwatermark(visit->bev, EV_READ, 0, UNREAD_MAX);
     bufferevent_incref(visit->bev);
     visit->server = server;
     visit->guard.site = &server->config.site;
@@ -437,6 +444,12 @@ int server_open(const struct server_config *config, struct event_base *base, str
     }
     *out = server;
     return 0;
+}
+
+/* All guards look there. */
+void server_set_site(struct server *server, const struct site *site)
+{
+    server->config.site = *site;
 }
 
 unsigned server_connections(const struct server *server)

@@ -36,6 +36,8 @@ struct server_config {
 int server_open(const struct server_config *config, struct event_base *base, struct server **out, struct error *e);
 /* Closes all connections. NULL is fine. */
 void server_close(struct server *server);
+/* From the next request on the page is called by these names; they outlive the server, or the next call. */
+void server_set_site(struct server *server, const struct site *site);
 /* How many there are now, those among them that only wait for their client to close. */
 unsigned server_connections(const struct server *server);
 

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* How often the directory's folder is looked at, as the services do. */
+/* How often the directory's folder and the lists are looked at, as the services do. */
 #define REFRESH_NS NS_PER_S
+/* After a reading that failed: the services wait as long. */
+#define AGAIN_NS (60 * NS_PER_S)
 #define IDLE_MAX 8
 
 /* What is open of the places that a configuration names; several versions of it may name the same. */
@@ -39,6 +41,7 @@ struct shelf {
     pthread_mutex_t lock;
     struct estate *now; /* NULL: no configuration could be read yet */
     struct stat read;   /* the configuration's file when it was read last */
+    uint64_t look_ns;   /* when its lists are looked at next (boot clock) */
     struct error problem;
     struct set *idle;
     unsigned n_idle;
@@ -137,7 +140,20 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static void free_set(struct set *set);
 
-/* Lists and other files that it names are read with it, and else at a reload (shelf_reload), as the services do. */
+/* Is it another file than before, or is a list that it names? */
+static bool is_changed(struct shelf *shelf, const struct stat *there)
+{
+    uint64_t now_ns = clock_boot_ns();
+
+    if (shelf->read.st_ino == 0 || !same_file(&shelf->read, there))
+        return true;
+    if (shelf->now == NULL || now_ns < shelf->look_ns)
+        return false;
+    shelf->look_ns = now_ns + REFRESH_NS;
+    return config_files_changed(shelf->now->config);
+}
+
+/* Lists and other files that it names are read with it. */
 static void follow_config(struct shelf *shelf)
 {
     struct stat there = {.st_ino = 0};
@@ -145,13 +161,15 @@ static void follow_config(struct shelf *shelf)
     struct set *set;
 
     (void)stat(shelf->config_path, &there);
-    if (shelf->read.st_ino != 0 && same_file(&shelf->read, &there))
+    if (!is_changed(shelf, &there))
         return;
     shelf->read = there;
+    shelf->look_ns = clock_boot_ns() + AGAIN_NS;
     shelf->problem.text[0] = '\0';
     if ((estate = estate_new(shelf->config_path, shelf->now != NULL ? shelf->now->store : NULL, &shelf->problem)) ==
         NULL)
         return;
+    shelf->look_ns = 0;
     while ((set = shelf->idle) != NULL) {
         shelf->idle = set->next;
         free_set(set);

@@ -39,10 +39,11 @@ static void reply_later(struct evhttp_request *request, int status, unsigned wai
     answer_error(request, status, text);
 }
 
-static void reply_who(const struct who *who, struct evhttp_request *request)
+static void reply_who(const struct access *access, const struct who *who, struct evhttp_request *request)
 {
     static const char *const ways[] = {
         [WAY_NONE] = "none", [WAY_SESSION] = "session", [WAY_TOKEN] = "token", [WAY_PROXY] = "proxy"};
+    const char *sign_out = who->way == WAY_PROXY ? access->config->proxy.sign_out : NULL;
     struct slice rest = slice_of(who->tenants), one;
     json_t *tenants = scope_is_all(rest) ? json_null() : json_array(), *data;
     char *text;
@@ -51,8 +52,9 @@ static void reply_who(const struct who *who, struct evhttp_request *request)
         (void)slice_cut(rest, ',', &one, &rest);
         (void)json_array_append_new(tenants, json_stringn(one.p, one.n));
     }
-    data = json_pack("{s:{s:s,s:s,s:s,s:o,s:s?}}", "data", "name", who->name, "role", role_word(who->role), "way",
-                     ways[who->way], "tenants", tenants, "proof", who->proof[0] != '\0' ? who->proof : NULL);
+    data = json_pack("{s:{s:s,s:s,s:s,s:o,s:s?,s:s?}}", "data", "name", who->name, "role", role_word(who->role), "way",
+                     ways[who->way], "tenants", tenants, "proof", who->proof[0] != '\0' ? who->proof : NULL, "sign_out",
+                     sign_out);
     text = data != NULL ? json_dumps(data, JSON_ENSURE_ASCII) : NULL;
     answer_now(request, text != NULL ? 200 : 503, TYPE_JSON,
                text != NULL ? slice_of(text) : SLICE("{\"error\": \"no memory\"}\n"));
@@ -60,9 +62,9 @@ static void reply_who(const struct who *who, struct evhttp_request *request)
     json_decref(data);
 }
 
-void sign_in_serve_me(const struct who *who, struct evhttp_request *request)
+void sign_in_serve_me(struct sign_in *sign_in, const struct who *who, struct evhttp_request *request)
 {
-    reply_who(who, request);
+    reply_who(sign_in->access, who, request);
 }
 
 /* ---- the cookie ---- */
@@ -123,7 +125,7 @@ static void begin_session(struct trial *t, const struct account *account)
     (void)snprintf(who.tenants, sizeof who.tenants, "%.*s", SLICE_ARG(account->tenants));
     access_digest(SLICE("proof for "), slice_of(id), who.proof);
     log_say(access->log, LEVEL_NOTICE, "%s (%s) signed in, by %s", who.name, role_word(who.role), who.peer);
-    reply_who(&who, t->request);
+    reply_who(access, &who, t->request);
 }
 
 static void on_done(struct job *job)

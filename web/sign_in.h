@@ -19,6 +19,6 @@ void sign_in_free(struct sign_in *sign_in);
 /* {"name": "anna", "password": "..."} begins a session; one that there was ends. In the loop's thread, as all here. */
 void sign_in_serve(struct sign_in *sign_in, const struct who *who, struct evhttp_request *request);
 void sign_in_serve_out(struct sign_in *sign_in, const struct who *who, struct evhttp_request *request);
-void sign_in_serve_me(const struct who *who, struct evhttp_request *request);
+void sign_in_serve_me(struct sign_in *sign_in, const struct who *who, struct evhttp_request *request);
 
 #endif

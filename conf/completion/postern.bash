@@ -31,14 +31,14 @@ _postern()
     block) COMPREPLY=($(compgen -W "--for --reason --force --help user login client network connector" -- "$cur")) ;;
     unblock)
         # What can be unblocked is what is blocked.
-        COMPREPLY=($(compgen -W "--accept --at-most --help user login client network connector
+        COMPREPLY=($(compgen -W "--accept --at-most --reason --help user login client network connector
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
         COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --runs --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins new-networks habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     act) COMPREPLY=($(compgen -W "--user --help" -- "$cur")) ;;
@@ -49,8 +49,9 @@ _postern()
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "--sign-ins --include --dry-run --yes --json --help" -- "$cur"))
         ;;
-    audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
-    check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
+    audit) COMPREPLY=($(compgen -W "--days --accept --until --where --reason --withdraw --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
+    blocks) COMPREPLY=($(compgen -W "--ended --since --lines --csv --json --help" -- "$cur")) ;;
+    check-postfix) COMPREPLY=($(compgen -W "--keep --accept --until --where --reason --withdraw --config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     test-message)
         COMPREPLY=($(compgen -W "--to --from --user --method --password-fd --server --implicit-tls --name --ca --client

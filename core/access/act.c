@@ -7,7 +7,7 @@ const struct act_row act_rows[ACT_VERBS] = {
     [ACT_BLOCK] = {"block", ROLE_OPERATOR, .has_subject = true, .takes_kind = true, .takes_duration = true,
                    .takes_reason = true, .done_again = true},
     [ACT_UNBLOCK] = {"unblock", ROLE_OPERATOR, .has_subject = true, .takes_kind = true, .takes_accept = true,
-                     .done_again = true, .unsure = "blocks and the subject's habit"},
+                     .takes_reason = true, .done_again = true, .unsure = "blocks and the subject's habit"},
     [ACT_HOLD] = {"hold", ROLE_OPERATOR, .has_subject = true, .done_again = true},
     [ACT_RELEASE] = {"release", ROLE_OPERATOR, .has_subject = true, .done_again = true},
     [ACT_ALLOW] = {"allow", ROLE_OPERATOR, .has_subject = true, .takes_cluster = true, .takes_reason = true,
@@ -20,6 +20,9 @@ const struct act_row act_rows[ACT_VERBS] = {
     /* What was queued since then is not what was meant. */
     [ACT_DISCARD] = {"discard", ROLE_ADMIN, .has_subject = true, .typed_again = true, .unsure = "the queue"},
     [ACT_RELOAD] = {"reload", ROLE_ADMIN, .done_again = true},
+    /* In Exchange Online itself. */
+    [ACT_DISABLE] = {"disable", ROLE_ADMIN, .has_subject = true, .typed_again = true, .done_again = true,
+                     .unsure = "the mailbox in Exchange Online"},
 };
 
 int act_verb_find(struct slice word, enum act_verb *out, struct error *e)

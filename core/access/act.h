@@ -21,7 +21,7 @@
 #define ACT_ID_MAX 40u
 #define ACTS_AN_HOUR_MAX 1000u
 
-/* The verbs are commands of "postern". */
+/* The verbs are commands of "postern", and the last one is "postern-mirror set disabled". */
 enum act_verb {
     ACT_BLOCK,
     ACT_UNBLOCK,
@@ -31,9 +31,10 @@ enum act_verb {
     ACT_DENY,
     ACT_FORGET,
     ACT_DISCARD,
-    ACT_RELOAD
+    ACT_RELOAD,
+    ACT_DISABLE
 };
-#define ACT_VERBS (ACT_RELOAD + 1)
+#define ACT_VERBS (ACT_DISABLE + 1)
 
 struct act_row {
     const char *word;
@@ -41,13 +42,13 @@ struct act_row {
     bool has_subject;
     bool takes_kind, takes_duration, takes_accept, takes_cluster;
     bool takes_reason;  /* the command does, too */
-    bool typed_again;   /* cannot be undone: "confirm" is the subject, typed again */
+    bool typed_again;   /* cannot be undone here: "confirm" is the subject, typed again */
     bool done_again;    /* twice is as once: may be done again where it is not known whether it was done */
     const char *unsure; /* else: what to look at then */
 };
 extern const struct act_row act_rows[ACT_VERBS];
 
-#define ACT_WORDS "block, unblock, hold, release, allow, deny, forget, discard, reload"
+#define ACT_WORDS "block, unblock, hold, release, allow, deny, forget, discard, reload, disable"
 int act_verb_find(struct slice word, enum act_verb *out, struct error *e);
 
 struct act {

@@ -4,11 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define HOUR_S 3600
 
 static const char *const words[] = {
     [ACT_BEGUN] = "begun",     [ACT_DONE] = "done",       [ACT_FAILED] = "failed",
@@ -22,9 +23,20 @@ const char *act_state_word(enum act_state state)
 
 /* ---- writing ---- */
 
-int act_log_open(const char *path, struct error *e)
+/* number 0: the log itself. -1 with e: it is too long. */
+static int path_of(const char *path, unsigned number, char out[PATH_MAX], struct error *e)
 {
-    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640);
+    struct buf b = buf_over(out, PATH_MAX);
+
+    buf_add(&b, slice_of(path));
+    if (number > 0)
+        buf_addf(&b, ".%u", number);
+    return b.full ? error_set(e, "%s: the path is too long", path) : 0;
+}
+
+static int open_own(const char *path, mode_t mode, struct error *e)
+{
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode);
     struct stat st;
 
     if (fd < 0)
@@ -33,6 +45,50 @@ int act_log_open(const char *path, struct error *e)
         return fd;
     (void)close(fd);
     return error_set(e, "%s: expected a regular file of our own", path);
+}
+
+int act_log_lock(const char *path, struct error *e)
+{
+    char name[PATH_MAX];
+    struct buf b = BUF_OVER(name);
+    int fd;
+
+    buf_addf(&b, "%s.lock", path);
+    if (b.full)
+        return error_set(e, "%s: the path is too long", path);
+    if ((fd = open_own(name, 0600, e)) < 0)
+        return -1;
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR) {
+            (void)error_set(e, "%s: %s", name, strerror(errno));
+            (void)close(fd);
+            return -1;
+        }
+    return fd;
+}
+
+/* The oldest first, so that none is lost if it ends in between. */
+static int turn_over(const char *path, struct error *e)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+
+    for (unsigned i = ACT_LOGS_KEPT; i-- > 0;)
+        if (path_of(path, i, from, e) != 0 || path_of(path, i + 1, to, e) != 0)
+            return -1;
+        else if (rename(from, to) != 0 && errno != ENOENT)
+            return error_set(e, "%s cannot become %s: %s", from, to, strerror(errno));
+    return 0;
+}
+
+int act_log_open(const char *path, struct error *e)
+{
+    int fd = open_own(path, 0640, e);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size < ACT_LOG_MAX)
+        return fd;
+    (void)close(fd);
+    return turn_over(path, e) == 0 ? open_own(path, 0640, e) : -1;
 }
 
 static int put(json_t *o, const char *name, const char *text)
@@ -93,28 +149,63 @@ int act_log_add(int fd, const struct act *act, const struct act_outcome *outcome
 
 /* ---- reading ---- */
 
-int act_log_read(const char *path, size_t most, struct act_log *log, struct error *e)
+/* The last bytes of a file into the end of a text of room bytes, with a line end before that. -1 with e. */
+static ssize_t read_end(int fd, const char *path, off_t size, char *text, size_t room, struct error *e)
+{
+    size_t n = (size_t)size < room - 1 ? (size_t)size : room - 1, got = 0;
+    ssize_t more = 0;
+
+    text[room - n - 1] = '\n';
+    while (got < n && (more = pread(fd, text + room - n + got, n - got, size - (off_t)(n - got))) > 0)
+        got += (size_t)more;
+    if (got == n)
+        return (ssize_t)n + 1;
+    return error_set(e, "%s: %s", path, more < 0 ? strerror(errno) : "it gets shorter");
+}
+
+/* A descriptor with *st; -1 with e; ABSENT: there is none. */
+#define ABSENT (-2)
+static int open_to_read(const char *path, struct stat *st, struct error *e)
 {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t got;
-    size_t n;
 
-    *log = (struct act_log){NULL, 0};
-    if (fd < 0)
-        return errno == ENOENT ? 0 : error_set(e, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (fd < 0 && errno == ENOENT)
+        return ABSENT;
+    if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+        return fd;
+    (void)error_set(e, "%s: %s", path, fd < 0 ? strerror(errno) : "expected a regular file");
+    if (fd >= 0)
         (void)close(fd);
-        return error_set(e, "%s: expected a regular file", path);
+    return -1;
+}
+
+int act_log_read(const char *path, size_t most, struct act_log *log, struct error *e)
+{
+    size_t cap = most + 2, at = cap; /* a line end before each of the two */
+    char name[PATH_MAX], *text = malloc(cap);
+    struct stat st = {.st_ino = 0}, before = st;
+    int rc = 0;
+
+    *log = (struct act_log){text, 0};
+    if (text == NULL)
+        return error_set(e, "%s: no memory", path);
+    for (unsigned i = 0; i < 2 && rc == 0 && at > 1; i++) {
+        int fd = (rc = path_of(path, i, name, e)) == 0 ? open_to_read(name, &st, e) : -1;
+        ssize_t n = 0;
+
+        rc = fd == -1 ? -1 : rc;
+        /* It was turned over in between: that is what was read already. */
+        if (fd >= 0 && (i == 0 || st.st_ino != before.st_ino || st.st_dev != before.st_dev))
+            n = read_end(fd, name, st.st_size, text, at, e);
+        if (fd >= 0)
+            (void)close(fd);
+        rc = n < 0 ? -1 : rc;
+        at -= n > 0 ? (size_t)n : 0;
+        before = st;
     }
-    n = (size_t)st.st_size < most ? (size_t)st.st_size : most;
-    log->text = malloc(n + 1);
-    got = log->text != NULL ? pread(fd, log->text, n, st.st_size - (off_t)n) : 0;
-    (void)close(fd);
-    if (log->text == NULL || got < 0)
-        return error_set(e, "%s: %s", path, log->text == NULL ? "no memory" : strerror(errno));
-    log->n = (size_t)got;
-    return 0;
+    log->n = cap - at;
+    memmove(text, text + at, log->n);
+    return rc;
 }
 
 void act_log_free(struct act_log *log)
@@ -158,27 +249,4 @@ bool act_line_state(const json_t *line, enum act_state *out)
             return true;
         }
     return false;
-}
-
-bool act_log_find(struct act_log log, const char *id, enum act_state *out)
-{
-    json_t *line = NULL;
-    bool found = false;
-
-    while (!found && act_log_back(&log, &line))
-        found = strcmp(act_line_text(line, "id"), id) == 0 && act_line_state(line, out);
-    json_decref(line);
-    return found;
-}
-
-unsigned act_log_count(struct act_log log, enum act_state state, int64_t now_s)
-{
-    json_t *line = NULL;
-    enum act_state one;
-    unsigned n = 0;
-
-    while (act_log_back(&log, &line))
-        n += act_line_state(line, &one) && one == state && now_s - act_line_at(line) < HOUR_S;
-    json_decref(line);
-    return n;
 }

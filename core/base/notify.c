@@ -67,6 +67,11 @@ void notify_reloading(void)
     send_state(buf_slice(&b));
 }
 
+void notify_alive(void)
+{
+    send_state(SLICE("WATCHDOG=1"));
+}
+
 void notify_stopping(void)
 {
     send_state(SLICE("STOPPING=1"));

@@ -11,6 +11,8 @@
 void notify_ready(void);
 /* "RELOADING=1" with the time, as Type=notify-reload wants it; notify_ready ends it. */
 void notify_reloading(void);
+/* "WATCHDOG=1": for a unit with WatchdogSec, which ends a program that has not said so for as long. */
+void notify_alive(void);
 /* "STOPPING=1" */
 void notify_stopping(void);
 /*

@@ -388,6 +388,7 @@ struct web_role_config {
 struct web_proxy_config {
     const char *secret_file; /* NULL: there is none */
     const char *user_field, *groups_field;
+    const char *sign_out; /* the path at which the proxy ends a sign-in; NULL: it has none */
     struct web_role_config *roles; /* of those of somebody's groups, the first one counts */
     size_t n_roles;
 };
@@ -523,7 +524,8 @@ struct config {
     struct web_config web;
     struct reply_config *replies;
     size_t n_replies;
-    const char *spool; /* folder of what one program leaves for another */
+    const char *spool;             /* folder of what one program leaves for another */
+    const char *accepted_findings; /* a file, which may be missing (core/report/accepted.h) */
     struct alert_target *alerts;
     size_t n_alerts;
     struct cluster_config cluster;

@@ -283,6 +283,7 @@ static const struct setting config_rows[] = {
     {"replies", SETTING_OWN, .read = read_replies, .allowed = "texts by the names of reasons"},
     {"mirror", SETTING_SECTION, .section = &mirror_section},
     {"spool", SETTING_PATH, AT(struct config, spool), .standard = "/var/lib/postern/spool"},
+    {"accepted_findings", SETTING_PATH, AT(struct config, accepted_findings), .standard = "accepted-findings"},
     {"cluster", SETTING_SECTION, AT(struct config, cluster), .section = &cluster_section},
     {"alerts", SETTING_SECTIONS, AT(struct config, alerts), .count_offset = offsetof(struct config, n_alerts),
      .section = &alert_section},

@@ -7,6 +7,7 @@
 #define TENANTS_OF_ROLE_MAX 256
 #define FIELD_NAME_MAX 64u
 #define GROUP_NAME_BYTES_MAX 255u
+#define SIGN_OUT_BYTES_MAX 500u
 
 static void store(void *at, const char *text)
 {
@@ -30,6 +31,23 @@ static int parse_field_name(struct reader *r, struct slice text, void *at, struc
     if (slice_ieq(text, SLICE("X-Postern-Proxy")) || slice_ieq(text, SLICE("X-Postern-Proof")) ||
         slice_ieq(text, SLICE("X-Forwarded-Proto")))
         return error_set(e, "\"%s\" has another meaning here", quote(text).text);
+    if ((kept = config_keep(r, text)) == NULL)
+        return -1;
+    store(at, kept);
+    return 0;
+}
+
+/* A path of the same site, so that a page can lead there and nowhere else (RFC 3986 4.2). */
+static int parse_sign_out(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    bool right =
+        text.n > 0 && text.n <= SIGN_OUT_BYTES_MAX && text.p[0] == '/' && !slice_starts_with(text, SLICE("//"));
+    const char *kept;
+
+    for (size_t i = 0; i < text.n && right; i++)
+        right = text.p[i] > ' ' && text.p[i] < 0x7f && strchr("\"<>\\^`{|}", text.p[i]) == NULL;
+    if (!right)
+        return error_set(e, "\"%s\": expected a path of this site, as in /oauth2/sign_out", quote(text).text);
     if ((kept = config_keep(r, text)) == NULL)
         return -1;
     store(at, kept);
@@ -125,6 +143,8 @@ static const struct setting proxy_rows[] = {
      .standard = "X-Auth-Request-Email", .allowed = "the name of a header field"},
     {"groups_header", SETTING_PARSED, AT(struct web_proxy_config, groups_field), .parse = parse_field_name,
      .standard = "X-Auth-Request-Groups", .allowed = "the name of a header field"},
+    {"sign_out", SETTING_PARSED, AT(struct web_proxy_config, sign_out), .parse = parse_sign_out,
+     .allowed = "a path of this site"},
     {"roles", SETTING_SECTIONS, AT(struct web_proxy_config, roles),
      .count_offset = offsetof(struct web_proxy_config, n_roles), .section = &role_section},
 };

@@ -307,6 +307,25 @@ static uint64_t seconds_left(const struct decide_context *c, uint64_t key)
     return (counters_marked_for(c->counters, key, c->now_ns) + NS_PER_S - 1) / NS_PER_S;
 }
 
+enum network_seen network_seen(const struct decide_context *c, const struct ip *client, uint64_t tenant_hash,
+                               int64_t *since_s)
+{
+    const struct limit_config *limit = networks_size(c->config, NULL);
+    uint64_t key, left_new;
+
+    *since_s = 0;
+    if (limit == NULL)
+        return NETWORK_UNSEEN;
+    key = key_around(c, client, tenant_hash, limit);
+    if (counters_marked(c->counters, key, c->now_ns))
+        return NETWORK_FAMILIAR;
+    left_new = seconds_left(c, new_key(key));
+    if (left_new == 0)
+        return NETWORK_UNSEEN;
+    *since_s = c->wall_s - (int64_t)(left_new < NEW_FOR_S ? NEW_FOR_S - left_new : 0);
+    return NETWORK_NEW;
+}
+
 static bool was_blocked_lately(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
     struct block block = {0};

@@ -48,6 +48,15 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
 bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id);
 
 /*
+ * Since when mail of the tenant's logins is known to come from the network around the client, of the first of the sizes
+ * that are learnt: wall clock, seconds. NETWORK_FAMILIAR: for a week or more, and when it began is not known any more.
+ * NETWORK_UNSEEN: not at all; or a limit blocked somebody from there, and nobody has sent from there since.
+ */
+enum network_seen { NETWORK_UNSEEN, NETWORK_NEW, NETWORK_FAMILIAR };
+enum network_seen network_seen(const struct decide_context *c, const struct ip *client, uint64_t tenant_hash,
+                               int64_t *since_s);
+
+/*
  * Does this network contain one that must not be blocked because of its neighbours: of never_block, known_networks or a
  * connector, a private one, or one that is familiar to any tenant or about to be? True when in doubt.
  */

@@ -113,15 +113,30 @@ static const char *journal_name(const char *program)
     return dash != NULL ? dash + 1 : program;
 }
 
+/* A state in memory has not the blocks of the file, which are not gone. */
+static void keep_blocks(struct engine *engine)
+{
+    struct error e;
+
+    if (state_problem(engine->state) != NULL ||
+        block_watch_look(engine->block_watch, engine->journal, state_blocks(engine->state),
+                         state_now(engine->state, clock_boot_ns()), clock_wall_s(), &e) == 0)
+        engine->history_trouble.text[0] = '\0';
+    else
+        engine_complain(engine, &engine->history_trouble, e.text);
+}
+
 /* In the journal's thread. It never hinders mail: its problems are only reported. */
 static void tell_journal(void *arg, const char *trouble, const char *notice)
 {
     struct engine *engine = arg;
 
-    if (trouble != NULL)
+    if (trouble != NULL) {
         engine_complain(engine, &engine->journal_trouble, trouble);
-    else
+    } else {
         engine->journal_trouble.text[0] = '\0';
+        keep_blocks(engine);
+    }
     if (notice != NULL)
         log_say(engine->log, LEVEL_WARNING, "%s", notice);
 }
@@ -138,6 +153,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
         directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
     engine_tick(engine);
+    if (config->journal[0] != '\0' && (engine->block_watch = block_watch_new()) == NULL)
+        return error_set(e, "out of memory");
     if (config->journal[0] != '\0' && (journal_open(config->journal, journal_name(program), &engine->journal, e) != 0 ||
                                        journal_start(engine->journal, tell_journal, engine, e) != 0))
         return -1;
@@ -182,6 +199,7 @@ void engine_close(struct engine *engine)
     if (engine == NULL)
         return;
     journal_close(engine->journal);
+    block_watch_free(engine->block_watch);
     if (engine->log != NULL && engine->requests != NULL && engine->state != NULL) /* what still waits */
         engine_alert_tick(engine, engine->current->config);
     alert_queue_free(engine->alerts);

@@ -3,6 +3,7 @@
 #define POSTERN_ENGINE_PARTS_H
 
 #include "core/engine/engine.h"
+#include "core/journal/block_history.h"
 #include "core/journal/journal.h"
 #include "core/notice/alert.h"
 #include "core/state/outbox.h"
@@ -66,8 +67,10 @@ struct engine {
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
     uint64_t rekeyed; /* the epoch + 1 for which the blocks were rekeyed; 0: none yet */
     const struct blocks *rekeyed_blocks;
-    uint64_t rekey_ends_ns;           /* boot clock: the old keys are lifted then; 0: they were */
-    struct complaint journal_trouble; /* of the journal's thread */
+    uint64_t rekey_ends_ns; /* boot clock: the old keys are lifted then; 0: they were */
+    /* of the journal's thread */
+    struct complaint journal_trouble, history_trouble;
+    struct block_watch *block_watch; /* NULL: no history of blocks is kept */
 };
 
 struct engine_session {

@@ -38,6 +38,12 @@
     "CREATE TABLE counts (program TEXT NOT NULL,what TEXT NOT NULL,name TEXT NOT NULL,count INTEGER NOT NULL,PRIMARY " \
     "KEY (program,what,name)) STRICT,WITHOUT ROWID"
 
+/* Nobody but the reader of the clock knows that one has expired: it is not written down (block_history.h). */
+#define BLOCKS                                                                                                         \
+    "CREATE TABLE blocks (since INTEGER NOT NULL,subject TEXT NOT NULL,limit_name TEXT NOT NULL,until INTEGER NOT "    \
+    "NULL,reason TEXT NOT NULL,ended INTEGER,how TEXT,ended_by TEXT,why TEXT,PRIMARY KEY "                             \
+    "(since,subject,limit_name)) STRICT,WITHOUT ROWID"
+
 static const char *const schema[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY,value INTEGER NOT NULL) STRICT,WITHOUT ROWID",
     DECISIONS("messages"),
@@ -51,6 +57,7 @@ static const char *const schema[] = {
     USAGE,
     TOTALS,
     COUNTS,
+    BLOCKS,
     "CREATE TABLE dropped (program TEXT PRIMARY KEY,count INTEGER NOT NULL) STRICT,WITHOUT ROWID",
 };
 
@@ -90,6 +97,19 @@ static const char *const statements[SQL_STATEMENTS] = {
                    "max(last,last_refused)<?5",
     [SQL_FORGET_MOST] = "DELETE FROM usage WHERE (tenant,mailbox) IN (SELECT tenant,mailbox FROM usage ORDER BY "
                         "max(last,last_refused) LIMIT ?1)",
+    /* One that stands has not ended, unless somebody has just lifted it. */
+    [SQL_BLOCK_SEEN] = "INSERT INTO blocks (since,subject,limit_name,until,reason) VALUES (?1,?2,?3,?4,?5) "
+                       "ON CONFLICT DO UPDATE SET until=excluded.until,reason=excluded.reason,ended=NULL,how=NULL,"
+                       "ended_by=NULL WHERE how IS NULL OR how<>'lifted'",
+    [SQL_BLOCK_GONE] = "UPDATE blocks SET ended=?4,how=?5,ended_by=?6 WHERE since=?1 AND subject=?2 AND limit_name=?3 "
+                       "AND ended IS NULL AND (until=0 OR until>?4)",
+    [SQL_BLOCK_LIFTED] = "INSERT INTO blocks VALUES (?1,?2,?3,?4,?5,?6,'lifted',?7,?8) ON CONFLICT DO UPDATE SET "
+                         "ended=excluded.ended,how='lifted',ended_by=excluded.ended_by,why=excluded.why",
+    [SQL_BLOCKS_OPEN] = "SELECT since,subject,limit_name FROM blocks WHERE ended IS NULL AND (until=0 OR until>?1)",
+    [SQL_FORGET_BLOCKS] = "DELETE FROM blocks WHERE coalesce(ended,nullif(until,0))<?1",
+    [SQL_FORGET_MOST_BLOCKS] = "DELETE FROM blocks WHERE (since,subject,limit_name) IN (SELECT "
+                               "since,subject,limit_name FROM blocks ORDER BY ended IS NULL AND (until=0 OR until>?2),"
+                               "since LIMIT max(0,(SELECT count(*) FROM blocks)-?1))",
 };
 
 /* ---- the kind ---- */

@@ -31,9 +31,15 @@ enum journal_sql {
     SQL_SET_USAGE,   /* USAGE_COLUMNS, tenant, mailbox */
     SQL_SET_FIRST,   /* ?1: the first submission that was let through, if no earlier one is known */
     SQL_COUNT_USAGE,
-    SQL_USAGE_BEHIND, /* ?1 tenant, ?2 mailbox: the names of the mailbox that comes ?3 behind it */
-    SQL_FORGET,       /* those behind ?1 ?2, up to ?3 ?4, that were seen before ?5 last */
-    SQL_FORGET_MOST,  /* ?1: as many, seen longest ago */
+    SQL_USAGE_BEHIND,       /* ?1 tenant, ?2 mailbox: the names of the mailbox that comes ?3 behind it */
+    SQL_FORGET,             /* those behind ?1 ?2, up to ?3 ?4, that were seen before ?5 last */
+    SQL_FORGET_MOST,        /* ?1: as many, seen longest ago */
+    SQL_BLOCK_SEEN,         /* ?1 since, ?2 subject, ?3 limit, ?4 until, ?5 reason */
+    SQL_BLOCK_GONE,         /* ?1 ?2 ?3, ?4 ended, ?5 how, ?6 by */
+    SQL_BLOCK_LIFTED,       /* ?1 to ?5 as seen, ?6 ended, ?7 by, ?8 why */
+    SQL_BLOCKS_OPEN,        /* ?1 now: since, subject and limit of those that are not known to have ended */
+    SQL_FORGET_BLOCKS,      /* that ended before ?1 */
+    SQL_FORGET_MOST_BLOCKS, /* but ?1: the oldest, ended ones first; ?2 now */
     SQL_STATEMENTS
 };
 

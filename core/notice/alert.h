@@ -75,6 +75,13 @@ void alert_write(const struct alert *alert, const char *id, struct buf *out);
 /* In the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h). The folder's owner alone may write.
  */
 #define ALERT_REQUESTS "disable"
+/*
+ * Such a request may also be a person's: facts "act", which names the file, too, and "by" in place of the limit. What
+ * became of it is in a file of that name in REQUESTS/replies before the request is gone: "done" or "failed", a line end
+ * and a sentence.
+ */
+#define ALERT_REPLIES "replies"
+#define ALERT_REPLY_MAX 2048u
 
 /*
  * Writes it to SPOOL/FOLDER, which is created if need be; waits for the disk. 1; 0 when any process has reported the

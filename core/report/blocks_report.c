@@ -29,6 +29,7 @@ static const struct column columns[] = {
     {"now_hour", VALUE_NUMBER},
     {"today", VALUE_NUMBER},
     {"learnt", VALUE_TRUTH},
+    {"tenant", VALUE_TEXT},
 };
 
 static int64_t until_wall_s(const struct decide_context *c, const struct block *block)
@@ -36,30 +37,7 @@ static int64_t until_wall_s(const struct decide_context *c, const struct block *
     return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
 }
 
-static const char *joined_texts(char *mem, size_t cap, const struct last_texts *l)
-{
-    struct buf b = buf_over(mem, cap);
-
-    for (unsigned i = 0; i < l->n; i++) {
-        if (i > 0)
-            buf_add(&b, SLICE(", "));
-        buf_add(&b, slice_of(l->text[i]));
-    }
-    if (l->more)
-        buf_add(&b, SLICE(", ..."));
-    return mem;
-}
-
 #define LABEL_WIDTH 10
-
-static void show_last(const char *label, const struct last_texts *l, struct printer *out)
-{
-    char text[900], shown[4 * TEXT_SHOWN_MAX + 8];
-
-    if (l->n > 0)
-        printer_field(out, label, LABEL_WIDTH, "%s",
-                      text_plain(shown, sizeof shown, slice_of(joined_texts(text, sizeof text, l))));
-}
 
 /* What a blocked login or connector usually sends, and what it sent lately. False: it has no habit. */
 static bool find_habit(const struct decide_context *c, const struct block *block, struct habit *out)
@@ -111,14 +89,8 @@ static void show_block(const struct decide_context *c, const struct evidence *x,
     printer_field(out, "since", LABEL_WIDTH, "%s, until %s", since, to.n > 0 ? until : "it is unblocked");
     printer_field(out, "by", LABEL_WIDTH, "%s (%s)", x->block.limit, x->block.reason);
     show_habit(c, &x->block, out);
-    if (!journal)
-        return;
-    printer_field(out, "messages", LABEL_WIDTH, "%llu passed, %llu refused in the day before; %llu refused since",
-                  (unsigned long long)x->passed, (unsigned long long)x->refused, (unsigned long long)x->since);
-    show_last("clients", &x->clients, out);
-    show_last("senders", &x->senders, out);
-    show_last("recipients", &x->domains, out);
-    show_last("logins", &x->logins, out);
+    if (journal)
+        evidence_show(x, LABEL_WIDTH, out);
 }
 
 static void put_block(const struct decide_context *c, const struct evidence *x, struct printer *out)
@@ -129,17 +101,17 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
     const struct last_texts *const lists[] = {&x->clients, &x->senders, &x->domains, &x->logins};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        (void)joined_texts(texts[i], sizeof texts[i], lists[i]);
-    out->row(out, (const struct value[]){value_word(x->block.subject), value_time(x->block.from_wall_s),
-                                         value_time(until_wall_s(c, &x->block)), value_word(x->block.limit),
-                                         value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
-                                         value_number(x->since), value_word(texts[0]), value_word(texts[1]),
-                                         value_word(texts[2]), value_word(texts[3]),
-                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
-                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
-                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
-                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),
-                                         known ? value_truth(habit.learnt) : value_none()});
+        (void)evidence_join(texts[i], sizeof texts[i], lists[i]);
+    out->row(out, (const struct value[]){
+                      value_word(x->block.subject), value_time(x->block.from_wall_s),
+                      value_time(until_wall_s(c, &x->block)), value_word(x->block.limit), value_word(x->block.reason),
+                      value_number(x->passed), value_number(x->refused), value_number(x->since), value_word(texts[0]),
+                      value_word(texts[1]), value_word(texts[2]), value_word(texts[3]),
+                      number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
+                      number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
+                      number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
+                      number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),
+                      known ? value_truth(habit.learnt) : value_none(), value_word(block_tenant(c, &x->block))});
 }
 
 static struct evidence *collect_evidence(const struct decide_context *c, size_t *n)

@@ -457,6 +457,7 @@ void config_report(const struct config *config, const struct directory_view *vie
     end_section(&t);
     if (!out->people) {
         out->close(out);
+        put_limits(config, out);
         out->table(out, &(struct table){TABLE_COLUMNS(warning_columns), .name = "warnings"});
     }
     config_conditions(config, view, show_warning, &w);

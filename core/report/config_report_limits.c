@@ -155,18 +155,18 @@ static void add_then(struct buf *b, const struct limit_config *limit)
         buf_add(b, SLICE(", and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows it"));
 }
 
+static const char *const except_words[] = {
+    [EXCEPT_USER] = "user", [EXCEPT_GROUP] = "group", [EXCEPT_CONNECTOR] = "connector"};
+
 static void tell_exceptions(struct teller *t, const struct limit_config *limit)
 {
-    static const char *const subjects[] = {
-        [EXCEPT_USER] = "user", [EXCEPT_GROUP] = "group", [EXCEPT_CONNECTOR] = "connector"};
-
     for (size_t i = 0; i < limit->n_exceptions; i++) {
         const struct limit_exception *exception = &limit->exceptions[i];
         char text[TELL_LINE_MAX];
         struct buf b = BUF_OVER(text);
 
         add_figure(&b, limit, &exception->figure);
-        tell(t, "%s, except %s %s: %s.", limit->name, subjects[exception->of], exception->name, text);
+        tell(t, "%s, except %s %s: %s.", limit->name, except_words[exception->of], exception->name, text);
     }
 }
 
@@ -198,17 +198,24 @@ static void add_only(struct buf *b, const struct config *c, const struct limit_o
         add_name(b, &between, c->connectors[only->connectors[i]].name);
 }
 
+/* How much it allows, for each of what, and what becomes of more: parts of one sentence. */
+static void add_limit(const struct config *c, const struct limit_config *limit, struct buf *figure, struct buf *each,
+                      struct buf *over)
+{
+    if (!limit->beyond_habit)
+        buf_addf(figure, "%s", mirrored[limit->mirrored]);
+    add_figure(figure, limit, &limit->figure);
+    add_key(each, limit);
+    add_only(each, c, &limit->only);
+    add_then(over, limit);
+}
+
 static void tell_limit(struct teller *t, const struct config *c, const struct limit_config *limit)
 {
     char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
-    if (!limit->beyond_habit)
-        buf_addf(&b, "%s", mirrored[limit->mirrored]);
-    add_figure(&b, limit, &limit->figure);
-    add_key(&b, limit);
-    add_only(&b, c, &limit->only);
-    add_then(&b, limit);
+    add_limit(c, limit, &b, &b, &b);
     tell(t, "%s: %s.", limit->name, text);
     if (limit->reply != NULL)
         tell(t, "%s replies: %s", limit->name, limit->reply);
@@ -225,4 +232,47 @@ void tell_limits(struct teller *t, const struct config *c)
         tell(t, "known_networks is empty: until a login is learnt, all networks but private and familiar ones are "
                 "elsewhere. "
                 "Name your offices and servers.");
+}
+
+/* ---- the same as a table, for programs ---- */
+
+static const struct column columns[] = {
+    {"limit", VALUE_TEXT}, {"except", VALUE_TEXT}, {"allows", VALUE_TEXT}, {"each", VALUE_TEXT}, {"over", VALUE_TEXT}};
+
+/* What follows in a sentence, without what joins it there. */
+static struct value behind(const struct buf *b, const char *joint)
+{
+    struct slice text = buf_slice(b), j = slice_of(joint);
+
+    return value_text(slice_starts_with(text, j) ? (struct slice){text.p + j.n, text.n - j.n} : text);
+}
+
+static void put_exceptions(const struct limit_config *limit, struct printer *out)
+{
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const struct limit_exception *exception = &limit->exceptions[i];
+        char who[300], figure[TELL_LINE_MAX];
+        struct buf w = BUF_OVER(who), f = BUF_OVER(figure);
+
+        buf_addf(&w, "%s %s", except_words[exception->of], exception->name);
+        add_figure(&f, limit, &exception->figure);
+        out->row(out, (const struct value[]){value_word(limit->name), value_text(buf_slice(&w)),
+                                             value_text(buf_slice(&f)), value_none(), value_none()});
+    }
+}
+
+void put_limits(const struct config *c, struct printer *out)
+{
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "limits"});
+    for (size_t i = 0; i < c->n_limits; i++) {
+        const struct limit_config *limit = &c->limits[i];
+        char figure[TELL_LINE_MAX], each[TELL_LINE_MAX], over[200];
+        struct buf f = BUF_OVER(figure), k = BUF_OVER(each), o = BUF_OVER(over);
+
+        add_limit(c, limit, &f, &k, &o);
+        out->row(out, (const struct value[]){value_word(limit->name), value_none(), value_text(buf_slice(&f)),
+                                             behind(&k, ", for each "), behind(&o, "; over it: ")});
+        put_exceptions(limit, out);
+    }
+    out->end(out);
 }

@@ -30,5 +30,7 @@ void add_networks(struct buf *b, const struct network *networks, size_t n);
 void tell_connectors(struct teller *t, const struct config *c);
 void tell_logins_from(struct teller *t, const struct config *c);
 void tell_limits(struct teller *t, const struct config *c);
+/* The limits and their exceptions, a row each, in the same words: a member of an open object. */
+void put_limits(const struct config *c, struct printer *out);
 
 #endif

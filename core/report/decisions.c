@@ -23,6 +23,8 @@ static bool is_user(const struct config *config, const struct decisions_wanted *
 
 static bool is_wanted(const struct config *config, const struct decisions_wanted *x, const struct journal_record *r)
 {
+    if (x->scope.n > 0 && !scope_has(x->scope, slice_of(r->tenant)))
+        return false;
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
     if (x->has_stage && x->stage != r->stage)

@@ -2,6 +2,7 @@
 #ifndef POSTERN_CORE_REPORT_DECISIONS_H
 #define POSTERN_CORE_REPORT_DECISIONS_H
 
+#include "core/access/role.h"
 #include "core/journal/journal.h"
 #include "core/report/known.h"
 #include "core/report/printer.h"
@@ -21,7 +22,8 @@ struct decisions_wanted {
     uint64_t since_ns;
     size_t most; /* at most this many, the newest */
     bool newest_first;
-    const char *name; /* of the table, inside an object; NULL outside */
+    const char *name;   /* of the table, inside an object; NULL outside */
+    struct slice scope; /* of these tenants (core/access/role.h); empty: of all */
 };
 #define DECISIONS_SHOWN_MAX 200000
 

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/decide/block_keys.h"
+#include "core/report/text.h"
 
 struct evidence_walk {
     const struct config *config;
@@ -59,7 +60,8 @@ static void evidence_take(struct evidence *x, const struct journal_record *r)
     struct slice domain;
 
     if (at_s > x->block.from_wall_s + 1) {
-        x->since += refused ? r->times : 0;
+        if (x->ended_wall_s == 0 || at_s <= x->ended_wall_s)
+            x->since += refused ? r->times : 0;
         return;
     }
     if (at_s < x->block.from_wall_s - EVIDENCE_WINDOW_S)
@@ -122,4 +124,40 @@ int evidence_gather(const struct decide_context *c, struct journal *journal, str
     since_s -= EVIDENCE_WINDOW_S;
     query.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0;
     return journal_decisions(journal, &query, evidence_record, &walk, e);
+}
+
+/* ---- showing ---- */
+
+const char *evidence_join(char *mem, size_t cap, const struct last_texts *l)
+{
+    struct buf b = buf_over(mem, cap);
+
+    for (unsigned i = 0; i < l->n; i++) {
+        if (i > 0)
+            buf_add(&b, SLICE(", "));
+        buf_add(&b, slice_of(l->text[i]));
+    }
+    if (l->more)
+        buf_add(&b, SLICE(", ..."));
+    return mem;
+}
+
+static void show_last(const char *label, unsigned width, const struct last_texts *l, struct printer *out)
+{
+    char text[900], shown[4 * TEXT_SHOWN_MAX + 8];
+
+    if (l->n > 0)
+        printer_field(out, label, width, "%s",
+                      text_plain(shown, sizeof shown, slice_of(evidence_join(text, sizeof text, l))));
+}
+
+void evidence_show(const struct evidence *x, unsigned label_width, struct printer *out)
+{
+    printer_field(out, "messages", label_width, "%llu passed, %llu refused in the day before; %llu refused %s",
+                  (unsigned long long)x->passed, (unsigned long long)x->refused, (unsigned long long)x->since,
+                  x->ended_wall_s == 0 ? "since" : "until it ended");
+    show_last("clients", label_width, &x->clients, out);
+    show_last("senders", label_width, &x->senders, out);
+    show_last("recipients", label_width, &x->domains, out);
+    show_last("logins", label_width, &x->logins, out);
 }

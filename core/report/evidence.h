@@ -4,6 +4,7 @@
 
 #include "core/journal/journal.h"
 #include "core/mail/network.h"
+#include "core/report/printer.h"
 #include "core/report/spellings.h"
 #include "core/state/blocks.h"
 
@@ -18,16 +19,23 @@ struct last_texts {
 
 struct evidence {
     struct block block;
+    int64_t ended_wall_s;   /* of one that ended; 0: it stands */
     struct network network; /* for clients and networks */
     bool spelled;           /* for users and logins: */
     struct spellings spellings;
     uint64_t passed, refused;                            /* in the window before the block */
-    uint64_t since;                                      /* refusals since */
+    uint64_t since;                                      /* refusals since, until it ended */
     struct last_texts clients, senders, domains, logins; /* the newest first */
 };
 
-/* For each of n blocks, whose `block` is set: fills in the rest by one walk over the journal. 0, or -1 with e. */
+/* For each of n blocks, whose `block` is set (its subject and from_wall_s are enough): fills in the rest by one walk
+ * over the journal. 0, or -1 with e. */
 int evidence_gather(const struct decide_context *c, struct journal *journal, struct evidence *list, size_t n,
                     struct error *e);
+
+/* The texts with commas between them, in the caller's memory, which is returned. */
+const char *evidence_join(char *mem, size_t cap, const struct last_texts *l);
+/* What was found, for people, by fields whose labels are so wide. */
+void evidence_show(const struct evidence *x, unsigned label_width, struct printer *out);
 
 #endif

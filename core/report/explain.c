@@ -242,12 +242,24 @@ static struct value text_or_none(struct slice text)
     return text.p != NULL ? value_text(text) : value_none();
 }
 
+/* Whose mail it is; NULL: nobody's, or a login that mailboxes of several have. */
+static const char *tenant_of(const struct identity *id)
+{
+    for (unsigned i = 1; i < id->n_claims; i++)
+        if (id->claims[i].tenant != id->claims[0].tenant)
+            return NULL;
+    if (id->connector != NULL)
+        return id->connector->tenant;
+    return id->tenant != NULL ? id->tenant->name : NULL;
+}
+
 static void show_tree(const struct explained *x, const struct question *q, struct printer *out)
 {
     out->open(out, NULL, TREE_OBJECT);
     out->value(out, "user", text_or_none(q->user));
     out->value(out, "client", text_or_none(q->client));
     out->value(out, "sender", text_or_none(q->sender));
+    out->value(out, "tenant", value_word(tenant_of(&x->verdict.identity)));
     out->value(out, "stage", value_word(stage_name(x->submission.stage)));
     explain_put_verdict(x, out);
     out->close(out);

@@ -105,9 +105,33 @@ enum severity findings_worst(const struct findings *f)
     enum severity worst = f->lost ? SEVERITY_CRITICAL : SEVERITY_INFO;
 
     for (size_t i = 0; i < f->n; i++)
-        if (f->list[i].severity > worst)
+        if (!f->list[i].accepted.holds && f->list[i].severity > worst)
             worst = f->list[i].severity;
     return worst;
+}
+
+static void keep(char *out, size_t cap, struct slice text)
+{
+    struct buf b = buf_over(out, cap);
+
+    buf_add(&b, text);
+    defuse(out);
+}
+
+void findings_accept(struct findings *f, const char *suite, const struct accepted *accepted, int64_t now_s)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct finding *x = &f->list[i];
+        const struct accepted_row *row =
+            accepted_find(accepted, slice_of(suite), slice_of(x->rule->id), slice_of(x->where));
+
+        x->accepted = (struct acceptance){.was = row != NULL, .holds = row != NULL && now_s < row->ends_s};
+        if (row == NULL)
+            continue;
+        keep(x->accepted.until, sizeof x->accepted.until, row->until);
+        keep(x->accepted.by, sizeof x->accepted.by, row->by);
+        keep(x->accepted.why, sizeof x->accepted.why, row->why);
+    }
 }
 
 size_t findings_of(const struct findings *f, size_t rule)
@@ -119,11 +143,13 @@ size_t findings_of(const struct findings *f, size_t rule)
     return n;
 }
 
-/* The worst first; among equals in the order of the rules. */
+/* The worst first, what is accepted last; among equals in the order of the rules. */
 static int by_severity(const void *a, const void *b)
 {
     const struct finding *x = a, *y = b;
 
+    if (x->accepted.holds != y->accepted.holds)
+        return x->accepted.holds ? 1 : -1;
     if (x->severity != y->severity)
         return x->severity > y->severity ? -1 : 1;
     return x->rule < y->rule ? -1 : x->rule > y->rule;

@@ -6,6 +6,7 @@
 #define POSTERN_CORE_REPORT_FINDINGS_H
 
 #include "core/base/buf.h"
+#include "core/report/accepted.h"
 #include "core/report/printer.h"
 
 #include <stdbool.h>
@@ -29,6 +30,10 @@ struct finding {
     char where[200];
     char evidence[900];
     char advice[700];
+    struct acceptance { /* by findings_accept */
+        bool was, holds;
+        char until[16], by[80], why[300];
+    } accepted;
 };
 
 /* Findings against one list of rules; a rule's number is its index there. */
@@ -58,14 +63,20 @@ void finding_advise(struct finding *finding, const char *format, ...) __attribut
 /* The rule could not be checked, and why. */
 void findings_skip(struct findings *f, size_t rule, const char *why);
 
-/* The worst severity; SEVERITY_INFO without findings, SEVERITY_CRITICAL where one was lost. */
+/* Marks those that the rows accept, at that time. suite: as findings_report. */
+void findings_accept(struct findings *f, const char *suite, const struct accepted *accepted, int64_t now_s);
+
+/* The worst severity of those that are not accepted; SEVERITY_INFO without any, SEVERITY_CRITICAL where one was lost.
+ */
 enum severity findings_worst(const struct findings *f);
 /* How many there are of that rule. */
 size_t findings_of(const struct findings *f, size_t rule);
-/* The worst first; findings of one cause become one, where `merge` says so. */
+/* The worst first, what is accepted last; findings of one cause become one, where `merge` says so. */
 void findings_sort(struct findings *f);
 
 /* Sorts them and shows them. suite names the check ("audit"). */
 void findings_report(struct findings *f, const char *suite, struct printer *out);
+/* The same, sorted already, as an object of that name in another one; NULL: outside. */
+void findings_tree(const struct findings *f, const char *suite, const char *name, struct printer *out);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/report/mailbox_report.h"
 
+#include "core/access/role.h"
 #include "core/base/clock.h"
 #include "core/base/guid.h"
 #include "core/decide/blocked.h"
@@ -52,6 +53,7 @@ static void put_record(const struct decide_context *c, uint32_t tenant, const st
                        struct printer *out)
 {
     const struct tenant_facts *facts = directory_tenant(c->view, tenant);
+    const struct tenant_config *own = facts != NULL ? config_tenant(c->config, slice_of(facts->name)) : NULL;
     struct slice rest = m->proxies, one;
     char id[GUID_TEXT_MAX];
 
@@ -74,6 +76,7 @@ static void put_record(const struct decide_context *c, uint32_t tenant, const st
     out->value(out, "auth_policy", text_or_none(m->auth_policy));
     out->value(out, "may_sign_in", tri_value(m->sign_in));
     out->value(out, "restricted", value_truth((m->knows & MAILBOX_RESTRICTED) != 0));
+    out->value(out, "writeback", value_truth(own != NULL && own->exchange.writeback));
 }
 
 /* ---- what it may do ---- */
@@ -101,6 +104,17 @@ static void put_verdict(const struct explained *x, const char *name, struct prin
     out->open(out, name, TREE_OBJECT);
     explain_put_verdict(x, out);
     out->close(out);
+}
+
+/* Its own entry in the lists, which "postern allow", "deny" and "forget" change. */
+static void put_listed(const struct smtp_auth_config *lists, const struct identity *id, struct printer *out)
+{
+    struct slice entry = address_slice(&id->address);
+    const char *word = NULL;
+
+    if (entry.n > 0)
+        word = list_has(lists->deny, entry, NULL) ? "denied" : list_has(lists->allow, entry, NULL) ? "allowed" : NULL;
+    out->value(out, "listed", value_word(word));
 }
 
 static int64_t until_s(const struct decide_context *c, const struct block *block)
@@ -298,6 +312,7 @@ static int put_mailbox(const struct decide_context *c, struct report_files *f, c
         put_record(c, m->tenant, &m->record, out);
     put_verdict(&m->basic, "basic", out);
     put_verdict(&m->oauth, "oauth", out);
+    put_listed(&c->config->smtp_auth, &m->basic.verdict.identity, out);
     put_blocks(c, &m->basic, out);
     put_habit(c, &m->basic.verdict.identity, out);
     if (put_usage(f, tenant_name, name, out, e) < 0 || put_cloud(f, tenant_name, name, out, e) < 0)
@@ -371,7 +386,7 @@ static void put_connector(const struct decide_context *c, const struct connector
     free(q);
 }
 
-int connectors_report(const struct decide_context *c, struct printer *out, struct error *e)
+int connectors_report(const struct decide_context *c, struct slice scope, struct printer *out, struct error *e)
 {
     struct explained *x = calloc(1, sizeof *x);
 
@@ -379,7 +394,8 @@ int connectors_report(const struct decide_context *c, struct printer *out, struc
         return error_set(e, "out of memory");
     out->open(out, NULL, TREE_LIST);
     for (size_t i = 0; i < c->config->n_connectors; i++)
-        put_connector(c, &c->config->connectors[i], x, out);
+        if (scope_has(scope, slice_of(c->config->connectors[i].tenant)))
+            put_connector(c, &c->config->connectors[i], x, out);
     out->close(out);
     free(x);
     return 0;

@@ -21,8 +21,8 @@ int mailbox_report(const struct decide_context *c, struct report_files *f, struc
 /* Networks of a connector that are listed; others are counted. */
 #define CONNECTOR_NETWORKS_SHOWN 100
 
-/* All connectors of the configuration, what a message from the first of each one's networks would get, and how far its
- * limits are used up. 0, or -1 with e. */
-int connectors_report(const struct decide_context *c, struct printer *out, struct error *e);
+/* The connectors of these tenants (core/access/role.h; those that name none are for who sees all), what a message from
+ * the first of each one's networks would get, and how far its limits are used up. 0, or -1 with e. */
+int connectors_report(const struct decide_context *c, struct slice scope, struct printer *out, struct error *e);
 
 #endif

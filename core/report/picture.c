@@ -1,4 +1,4 @@
-#include "core/report/picture.h"
+#include "core/report/picture_parts.h"
 
 #include "core/base/clock.h"
 #include "core/decide/habit.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void add_problem(struct picture *p, const struct error *e)
+void picture_add_problem(struct picture *p, const struct error *e)
 {
     struct buf b;
 
@@ -46,15 +46,14 @@ static bool each_count(void *arg, const char *program, enum journal_counted what
     return ++p->n_counts < JOURNAL_COUNTS_MAX;
 }
 
-static bool picture_record(void *arg, const struct journal_record *r)
+void picture_rank(struct picture *p, const struct journal_record *r)
 {
-    struct picture *p = arg;
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     int which = r->action == ACTION_DEFER || r->action == ACTION_REJECT;
     char text[IP_TEXT_MAX];
 
     if (!r->counts)
-        return true;
+        return;
     if (r->connector[0] != '\0')
         ranking_add(&p->connectors, slice_of(r->connector), which, r->messages, at_s);
     else
@@ -63,6 +62,11 @@ static bool picture_record(void *arg, const struct journal_record *r)
         ranking_add(&p->limits, slice_of(r->limit), which, r->messages, at_s);
     if (r->has_client)
         ranking_add(&p->clients, ip_text(&r->client, text), which, r->messages, at_s);
+}
+
+static bool picture_record(void *arg, const struct journal_record *r)
+{
+    picture_rank(arg, r);
     return true;
 }
 
@@ -75,7 +79,7 @@ static void read_journal(struct report_files *f, struct picture *p)
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
         journal_counts(f->journal, each_count, p, &e) != 0 || journal_dropped(f->journal, &p->dropped, &e) != 0 ||
         journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
-        add_problem(p, &e);
+        picture_add_problem(p, &e);
         return;
     }
     p->has_journal = true;
@@ -155,8 +159,8 @@ bool picture_generation_of(const struct picture *p, long pid, uint64_t *generati
 /* ---- files ---- */
 
 /* Opens it, and returns the result. */
-static enum picture_part open_part(struct report_files *f, struct picture *p,
-                                   int (*open_it)(struct report_files *f, struct error *e))
+enum picture_part picture_open_part(struct report_files *f, struct picture *p,
+                                    int (*open_it)(struct report_files *f, struct error *e))
 {
     bool closed_before = f->may_not_read, closed;
     struct error e;
@@ -168,13 +172,13 @@ static enum picture_part open_part(struct report_files *f, struct picture *p,
     f->may_not_read |= closed_before;
     if (result == 0)
         return PART_READ;
-    add_problem(p, &e);
+    picture_add_problem(p, &e);
     return closed ? PART_CLOSED : PART_UNUSABLE;
 }
 
 static void look_at_directory(struct report_files *f, struct picture *p)
 {
-    p->directory = open_part(f, p, files_open_directory);
+    p->directory = picture_open_part(f, p, files_open_directory);
     if (p->directory == PART_READ && f->view == NULL)
         p->directory = PART_NONE;
     p->pulled = f->view != NULL && pulled_read(f->config->directory, &p->origin, NULL) > 0 &&
@@ -204,7 +208,7 @@ static void look_at_state(struct report_files *f, struct picture *p)
     uint64_t boot_ns = clock_boot_ns(), now_ns;
     struct block block;
 
-    p->state = open_part(f, p, files_open_state);
+    p->state = picture_open_part(f, p, files_open_state);
     if (p->state != PART_READ) {
         if (p->state == PART_UNUSABLE && access(f->config->state_path, F_OK) != 0 && errno == ENOENT)
             p->state = PART_NONE;
@@ -268,7 +272,7 @@ struct picture *picture_take(struct report_files *f, picture_look *look, struct 
     look(p, f);
     notices_look(f->config->spool, &p->notices);
     look_at_directory(f, p);
-    (void)open_part(f, p, files_open_history);
+    (void)picture_open_part(f, p, files_open_history);
     look_at_state(f, p);
     judge_services(p, f->config);
     read_journal(f, p);

@@ -98,6 +98,13 @@ typedef void picture_look(struct picture *p, const struct report_files *f);
  * configuration can't be read at all.
  */
 struct picture *picture_take(struct report_files *f, picture_look *look, struct error *e);
+/*
+ * One of the mail of some tenants alone (core/access/role.h): blocks of their subjects, and the last hour's rankings;
+ * not the rest, which is the relay's. The configuration is open. Each record of the hour is told, too; NULL: to nobody.
+ */
+typedef void picture_each(void *arg, const struct journal_record *record);
+struct picture *picture_take_tenants(struct report_files *f, struct slice scope, picture_each *each, void *arg,
+                                     struct error *e);
 /* Its problems, as remarks. */
 void picture_tell_problems(const struct picture *p, struct printer *printer);
 /* Until when the habits of a tenant's logins are being learnt, since its mail is new here: wall clock; 0: that is over,

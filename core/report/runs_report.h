@@ -5,7 +5,14 @@
 #include "core/report/files.h"
 #include "core/report/printer.h"
 
-/* A row each that ended since then, the newest first, at most so many. The history is open. 0, or -1 with e. */
-int runs_report(const struct report_files *files, int64_t since_s, size_t most, struct printer *out, struct error *e);
+struct runs_wanted {
+    int64_t since_s;    /* ended not before */
+    size_t most;        /* at most so many, the newest */
+    struct slice scope; /* of these tenants (core/access/role.h), so without pulls, which have none; empty: all */
+};
+
+/* A row each, the newest first. The history is open. 0, or -1 with e. */
+int runs_report(const struct report_files *files, const struct runs_wanted *wanted, struct printer *out,
+                struct error *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/report/settings_log.h"
 
+#include "core/access/role.h"
 #include "core/journal/setting_changes.h"
 
 #include <stdio.h>
@@ -64,7 +65,8 @@ static bool settings_take(void *arg, const struct setting_run *run, const struct
     struct settings_search *x = arg;
     struct kept_change *kept = &x->found[x->n];
 
-    if (x->wanted->user != NULL && !is_user(x, run, c))
+    if ((x->wanted->user != NULL && !is_user(x, run, c)) ||
+        (x->wanted->scope.n > 0 && !scope_has(x->wanted->scope, run->tenant)))
         return true;
     kept->seen_s = run->seen_s;
     KEEP(tenant, run->tenant);

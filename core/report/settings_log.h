@@ -12,7 +12,8 @@ struct settings_wanted {
     int64_t since_s;
     size_t most; /* at most so many, the newest */
     bool newest_first;
-    const char *name; /* of the table, inside an object; NULL outside */
+    const char *name;   /* of the table, inside an object; NULL outside */
+    struct slice scope; /* of these tenants (core/access/role.h); empty: of all */
 };
 
 /*

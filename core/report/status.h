@@ -13,4 +13,12 @@ void status_members(struct picture *p, const struct report_files *f, struct prin
 /* Those of them that name no login, no client and no address. */
 void status_counts(const struct picture *p, const struct report_files *f, struct printer *out);
 
+/*
+ * What is some tenants' own (core/access/role.h), as the same members; p is of picture_take_tenants: "tenants",
+ * "blocks", and who sent most.
+ */
+void status_of_tenants(struct picture *p, const struct report_files *f, struct slice scope, struct printer *out);
+/* Of these tenants, in a list "tenants": "name", and until when habits are being learnt. p is any picture of f. */
+void status_learning(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out);
+
 #endif

@@ -1,4 +1,6 @@
 /* The picture for programs. */
+#include "core/access/role.h"
+#include "core/report/cluster_report.h"
 #include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 
@@ -113,13 +115,13 @@ static struct value override_of(const struct config *config, const char *tenant)
                : value_word(own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled");
 }
 
-static void show_tenants(const struct picture *p, const struct report_files *f, struct printer *out)
+static void show_tenants(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
 {
     out->open(out, "tenants", TREE_LIST);
     for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
         const struct tenant_facts *t = directory_tenant(f->view, i);
 
-        if (t == NULL)
+        if (t == NULL || !scope_has(scope, slice_of(t->name)))
             continue;
         out->open(out, NULL, TREE_OBJECT);
         out->value(out, "name", value_word(t->name));
@@ -136,7 +138,7 @@ static void show_tenants(const struct picture *p, const struct report_files *f, 
     out->close(out);
 }
 
-static void show_counters(const struct picture *p, struct printer *out)
+static void show_counters(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     if (p->state != PART_READ) {
         out->value(out, "state", value_word(part_words[p->state]));
@@ -156,6 +158,7 @@ static void show_counters(const struct picture *p, struct printer *out)
     out->value(out, "displaced", value_number(p->habits.displaced));
     out->close(out);
     out->value(out, "blocks", value_number(p->blocks));
+    out->value(out, "blocks_places", value_number(f->config->state_blocks));
 }
 
 static void show_notices(const struct picture *p, struct printer *out)
@@ -170,6 +173,28 @@ static void show_notices(const struct picture *p, struct printer *out)
     out->value(out, "waiting", value_number(n->waiting));
     out->value(out, "given_up", value_number(n->given_up));
     out->value(out, "oldest_at", value_number(n->oldest_s > 0 ? (uint64_t)n->oldest_s : 0));
+    out->close(out);
+}
+
+/* null: there is no cluster. */
+static void show_cluster(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    struct cluster_facts c;
+
+    if (!cluster_facts(f->config, p->wall_s, &c)) {
+        out->value(out, "cluster", value_none());
+        return;
+    }
+    out->open(out, "cluster", TREE_OBJECT);
+    out->value(out, "shares", value_truth(c.shares));
+    out->value(out, "why", value_word_or_none(c.why));
+    out->value(out, "relays", value_number(c.relays));
+    out->value(out, "silent", value_number(c.silent));
+    out->value(out, "silent_names", value_word_or_none(c.silent_names));
+    out->value(out, "differing", value_number(c.differing));
+    out->value(out, "differing_names", value_word_or_none(c.differing_names));
+    out->value(out, "waiting", value_number(c.waiting));
+    out->value(out, "lost", value_number(c.lost));
     out->close(out);
 }
 
@@ -200,14 +225,26 @@ static void show_ranking(const char *name, struct ranking *t, int which, struct 
 
 void status_counts(const struct picture *p, const struct report_files *f, struct printer *out)
 {
+    out->value(out, "version", value_word(POSTERN_VERSION));
     show_services(p, out);
     show_listeners(p, out);
     show_directory(p, f, out);
-    show_tenants(p, f, out);
-    show_counters(p, out);
+    show_tenants(p, f, SLICE(SCOPE_ALL), out);
+    show_counters(p, f, out);
+    show_cluster(p, f, out);
     show_notices(p, out);
     show_verdicts(p, out);
-    out->value(out, "journal_dropped", value_number(p->dropped));
+    out->value(out, "journal_dropped", p->has_journal ? value_number(p->dropped) : value_none());
+}
+
+static void show_rankings(struct picture *p, struct printer *out)
+{
+    show_ranking("top_logins", &p->logins, 0, out);
+    show_ranking("top_refused_logins", &p->logins, 1, out);
+    show_ranking("top_clients", &p->clients, 0, out);
+    show_ranking("top_refused_clients", &p->clients, 1, out);
+    show_ranking("top_connectors", &p->connectors, 0, out);
+    show_ranking("top_limits", &p->limits, 1, out);
 }
 
 void status_members(struct picture *p, const struct report_files *f, struct printer *out)
@@ -215,12 +252,28 @@ void status_members(struct picture *p, const struct report_files *f, struct prin
     if (p->config_problem[0] != '\0')
         out->value(out, "config_problem", value_word(p->config_problem));
     status_counts(p, f, out);
-    show_ranking("top_logins", &p->logins, 0, out);
-    show_ranking("top_refused_logins", &p->logins, 1, out);
-    show_ranking("top_clients", &p->clients, 0, out);
-    show_ranking("top_refused_clients", &p->clients, 1, out);
-    show_ranking("top_connectors", &p->connectors, 0, out);
-    show_ranking("top_limits", &p->limits, 1, out);
+    show_rankings(p, out);
+}
+
+void status_of_tenants(struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
+{
+    show_tenants(p, f, scope, out);
+    out->value(out, "blocks", p->state == PART_READ ? value_number(p->blocks) : value_none());
+    show_rankings(p, out);
+}
+
+void status_learning(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
+{
+    static const struct column columns[] = {{"name", VALUE_TEXT}, {"learning_until", VALUE_TIME}};
+
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "tenants"});
+    for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
+        const struct tenant_facts *t = directory_tenant(f->view, i);
+
+        if (t != NULL && scope_has(scope, slice_of(t->name)))
+            out->row(out, (const struct value[]){value_word(t->name), value_time(picture_learning_until(p, f, t))});
+    }
+    out->end(out);
 }
 
 void status_tree(struct picture *p, const struct report_files *f, struct printer *out)

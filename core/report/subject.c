@@ -8,6 +8,8 @@
 #include "core/report/text.h"
 #include "core/state/outbox.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name;
     enum limit_key_part part;
@@ -142,6 +144,43 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     default:
         return take_login(out, c, word, out->part == PER_USER, e);
     }
+}
+
+const char *subject_tenant(const struct decide_context *c, const struct subject *subject)
+{
+    const struct identity *id = &subject->verdict.identity;
+    const struct tenant_facts *tenant = id->n_claims > 0 ? directory_tenant(c->view, id->claims[0].tenant) : id->tenant;
+
+    if (subject->part == PER_CONNECTOR)
+        return id->connector->tenant;
+    if (subject->part != PER_USER && subject->part != PER_LOGIN)
+        return NULL;
+    for (unsigned i = 1; i < id->n_claims; i++)
+        if (id->claims[i].tenant != id->claims[0].tenant)
+            return NULL;
+    return tenant != NULL ? tenant->name : NULL;
+}
+
+const char *block_tenant(const struct decide_context *c, const struct block *block)
+{
+    char name[sizeof block->subject], kind[16], *words[] = {kind, name};
+    struct buf k = BUF_OVER(kind);
+    struct slice first, shown;
+    const char *tenant = NULL;
+    struct subject *x;
+    struct error e;
+
+    /* Of networks there may be many, and none is anybody's. */
+    if (block->prefix > 0 || !slice_cut(slice_of(block->subject), ' ', &first, NULL) ||
+        slice_eq(first, SLICE("client")) || !block_subject_name(block, name, sizeof name - 1, &shown) ||
+        (x = malloc(sizeof *x)) == NULL)
+        return NULL;
+    name[shown.n] = '\0';
+    buf_add(&k, first);
+    if (subject_parse(c, 2, words, x, &e) == 0)
+        tenant = subject_tenant(c, x);
+    free(x);
+    return tenant;
 }
 
 static void forgive_key(struct counters *counters, uint64_t key, uint64_t now_ns)

@@ -18,6 +18,12 @@ struct subject {
  */
 int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e);
 
+/* Whose it is: the connector's tenant, or the one whose mailboxes alone have the name, or whose login it is; NULL:
+ * nobody's, or that of several. */
+const char *subject_tenant(const struct decide_context *c, const struct subject *subject);
+/* The same of a block's subject. */
+const char *block_tenant(const struct decide_context *c, const struct block *block);
+
 /* Resets the counters that led to a block: that of its limit, that of earlier blocks, and, if it only defers, what the
  * subject sent in the last hour and day. Where there are other relays (files_share_state) their counters are reset,
  * too, and the block is lifted there. */

@@ -7,7 +7,7 @@
 #include "core/report/text.h"
 
 struct refusals_gathered {
-    struct ranking ranking; /* "login TAB reason TAB what" */
+    struct ranking ranking; /* "login TAB reason TAB what TAB tenant" */
     struct report_messages messages;
     int64_t oldest_s;
 };
@@ -63,6 +63,7 @@ static bool would_refuse_record(void *arg, const struct journal_record *r)
     add_cell(&b, slice_of(who));
     buf_addf(&b, "\t%s\t", reason_row(r->monitored)->name);
     add_what(&b, r);
+    buf_addf(&b, "\t%s", r->tenant);
     if (messages_first(&g->messages, r, buf_slice(&b)))
         ranking_add(&g->ranking, buf_slice(&b), 0, r->instance[0] != '\0' ? 1 : r->times,
                     (int64_t)(r->at_ns / NS_PER_S));
@@ -70,23 +71,31 @@ static bool would_refuse_record(void *arg, const struct journal_record *r)
 }
 
 static const struct column columns[] = {{"who", VALUE_TEXT},        {"reason", VALUE_TEXT}, {"what", VALUE_TEXT},
-                                        {"messages", VALUE_NUMBER}, {"last", VALUE_TIME},   {"meaning", VALUE_TEXT}};
+                                        {"messages", VALUE_NUMBER}, {"last", VALUE_TIME},   {"meaning", VALUE_TEXT},
+                                        {"tenant", VALUE_TEXT}};
+#define COLUMNS_OF_PEOPLE 6u
 
 static void would_refuse_show(struct refusals_gathered *g, struct printer *out)
 {
-    out->table(out, &(struct table){TABLE_COLUMNS(columns), .empty = "monitor mode would have refused nothing"});
+    struct table table = {TABLE_COLUMNS(columns), .empty = "monitor mode would have refused nothing"};
+
+    if (out->people)
+        table.n = COLUMNS_OF_PEOPLE;
+    out->table(out, &table);
     ranking_sort(&g->ranking, 0);
     for (size_t i = 0; i < g->ranking.n; i++) {
         const struct ranking_row *row = &g->ranking.rows[i];
-        struct slice who, rest, reason, what;
+        struct slice who, rest, reason, what, tenant;
         enum reason number = REASON_NOT_OURS;
 
         (void)slice_cut(slice_of(row->name), '\t', &who, &rest);
-        (void)slice_cut(rest, '\t', &reason, &what);
+        (void)slice_cut(rest, '\t', &reason, &rest);
+        (void)slice_cut(rest, '\t', &what, &tenant);
         (void)reason_find(reason, &number);
         out->row(out, (const struct value[]){value_text(who), value_text(reason), value_text(what),
                                              value_number(row->count[0]), value_time(row->last_s),
-                                             value_word(reason_row(number)->help)});
+                                             value_word(reason_row(number)->help),
+                                             tenant.n > 0 ? value_text(tenant) : value_none()});
     }
     out->end(out);
 }

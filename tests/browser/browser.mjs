@@ -42,10 +42,10 @@ export const LOOKS = {
   narrow: { colorScheme: 'light', viewport: { width: 360, height: 740 } },
 };
 
-export async function launch() {
+export async function launch(further = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+    args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), ...further],
   });
 }
 

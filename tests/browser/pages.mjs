@@ -16,6 +16,10 @@ const PAGES = {
   'would-refuse': '/reports/would-refuse',
   audit: '/audit',
   system: '/system',
+  connector: '/connector?name=printers',
+  'overview-tenant': '/?tenant=fabrikam',
+  'blocks-tenant': '/blocks?tenant=contoso',
+  'system-tenant': '/system?tenant=fabrikam',
 };
 
 mkdirSync(folder, { recursive: true });

@@ -35,6 +35,11 @@ scene_make "$build" && scene_play || exit 1
 status=0
 node tests/browser/pages.mjs "$T/run/web.sock" "$shots" $short || status=1
 node tests/browser/stories.mjs "$T" "$build" || status=1
+if [ "$(id -u)" -eq 0 ] && command -v postfix >/dev/null && command -v swaks >/dev/null; then
+    tests/browser/acts.sh "$build" "$shots" $short || status=1
+else
+    echo 'ok what people do on the pages # skip it needs root, Postfix and swaks'
+fi
 node tests/browser/hostile.mjs "$T/run/web.sock" tests/data/hostile_logins $short || status=1
 if grep -h 'ERROR: \|runtime error' "$T"/*.log; then
     echo 'not ok nothing came out of the sanitizers'

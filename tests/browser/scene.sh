@@ -22,9 +22,13 @@ limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30
            { name = "recipient-rate"; per = "user"; count = "recipients"; rate = "500/d"; burst = 100; then = "block 1h"; },
            { name = "client-rate"; per = "client"; count = "messages"; rate = "2000/h"; burst = 2000; then = "monitor"; } );
 policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
-web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; };
+smtp_auth = { allow_file = "allow"; deny_file = "deny"; };
+web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; action_log = "$T/actions.log";
+        actions = ["block", "unblock", "hold", "release", "allow", "deny", "forget", "discard", "reload"]; };
 ${2:-}
 END
+    echo 'erp@contoso.example # until it has a token' >"$T/allow"
+    echo 'dora@fabrikam.example # has left' >"$T/deny"
     scene_import && scene_accounts || return 1
     scene_start policyd && scene_start web
 }
@@ -67,7 +71,25 @@ scene_import()
 scene_play()
 {
     python3 tests/browser/submissions.py "$T/run/policyd.sock" tests/data/hostile_logins || return 1
+    python3 tests/browser/actions.py tests/data/hostile_logins >"$T/actions.log" || return 1
     "$BIN/postern" -c "$T/postern.conf" block cleo@contoso.example --for 2h --reason 'password in a leak <b onclick=x>' >/dev/null
+    "$BIN/postern" -c "$T/postern.conf" block bert@fabrikam.example --for 1h --reason 'travels' >/dev/null
+    "$BIN/postern" -c "$T/postern.conf" unblock bert@fabrikam.example --reason 'it was the owner <i onclick=x>' >/dev/null
+    scene_check
+}
+
+# Findings that were accepted, for now and until yesterday, and a check of Postfix, where there is one to ask.
+scene_check()
+{
+    local tomorrow yesterday
+    tomorrow=$(date -u -d tomorrow +%F) yesterday=$(date -u -d yesterday +%F)
+    {
+        echo "audit | no-alerts |  | $tomorrow | anna, 2026-11-02 | a pager comes next week <i>"
+        echo "audit | monitor |  | $yesterday | bert, 2026-09-01 | until fabrikam has seen a month of it"
+    } >"$T/accepted-findings"
+    command -v postconf >/dev/null || return 0
+    mkdir "$T/postfix" && cp conf/postfix/main.cf conf/postfix/master.cf "$T/postfix"
+    "$BIN/postern" -c "$T/postern.conf" check-postfix --config-dir "$T/postfix" --keep >>"$T/check.log" 2>&1
 }
 
 scene_end()

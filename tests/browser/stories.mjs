@@ -1,5 +1,6 @@
 // What happens while somebody looks: stories.mjs DIRECTORY-OF-THE-SCENE DIRECTORY-OF-PROGRAMS. TAP lines.
 import net from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { end, forward, is, launch, shown, signIn, violations, watch } from './browser.mjs';
 
@@ -12,7 +13,7 @@ const postern = (...args) =>
 const LONG = { timeout: 120000 };
 
 // One submission, as Postfix would ask for it.
-function submit(login, client) {
+function submit(login, client, state = 'RCPT') {
   return new Promise((resolve, reject) => {
     const to = net.connect(`${scene}/run/policyd.sock`);
     to.on('error', reject);
@@ -21,8 +22,8 @@ function submit(login, client) {
       resolve(String(reply));
     });
     to.write(
-      `request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
-        `recipient=guest@adatum.example\nclient_address=${client}\n\n`,
+      `request=smtpd_access_policy\nprotocol_state=${state}\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
+        `recipient=guest@adatum.example\nrecipient_count=1\nclient_address=${client}\n\n`,
     );
   });
 }
@@ -96,7 +97,7 @@ function submit(login, client) {
 }
 {
   const { context, page } = await watch(browser, origin, 'light');
-  await page.route('**/api/v1/log*', (route) =>
+  await page.route(/\/api\/v1\/(log|networks)\b/, (route) =>
     route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "the journal is away"}' }),
   );
   for (const [path, there] of [
@@ -142,7 +143,7 @@ function submit(login, client) {
 }
 for (const [who, start, links] of [
   ['viewer', 'Overview', 'Overview'],
-  ['bound', 'Mailboxes', 'Mailboxes Reports'],
+  ['bound', 'Overview', 'Overview Blocks Mailboxes Reports System'],
   ['reader', 'Overview', 'Overview Blocks Mailboxes Explain Reports Audit System'],
 ]) {
   const { context, page, wrong } = await watch(browser, origin, 'light', who);
@@ -153,7 +154,7 @@ for (const [who, start, links] of [
   is(`${who}: no finding of axe`, (await violations(page)).join('\n'));
   is(`${who} is refused nothing that the page asks for`, wrong.join('\n'));
   if (who !== 'reader') {
-    await page.goto(`${origin}/system`);
+    await page.goto(`${origin}/audit`);
     await page.getByText('This is not for your role').waitFor(LONG);
     is(`${who} is told what is not for them, without asking`, wrong.join('\n'));
   }
@@ -166,6 +167,109 @@ for (const [who, start, links] of [
     is('and none of another', await page.locator('section').count(), 0);
   }
   await context.close();
+}
+
+// ---- one tenant ----
+{
+  const { context, page, wrong } = await watch(browser, origin, 'light', 'reader');
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url())));
+  await page.goto(`${origin}/`);
+  await page.getByLabel('Tenant').selectOption('fabrikam');
+  await page.locator('#scope', { hasText: 'Only this tenant is shown: fabrikam' }).waitFor(LONG);
+  await page.locator('main').getByText('anna@fabrikam.example').first().waitFor(LONG);
+  is('the choice is in the address', new URL(page.url()).search, '?tenant=fabrikam');
+  for (const [linked, text] of [
+    ['Blocks', 'Nobody is blocked now'],
+    ['Mailboxes', 'Find a mailbox'],
+    ['Reports', 'would-refuse'],
+    ['System', 'Runs of the mirror'],
+    ['Overview', 'anna@fabrikam.example'],
+  ]) {
+    asked.length = 0;
+    await page.locator('#nav').getByRole('link', { name: linked, exact: true }).click();
+    await page.locator('main').getByText(text).first().waitFor(LONG);
+    await shown(page);
+    is(`it survives on the way to ${linked}`, new URL(page.url()).searchParams.get('tenant'), 'fabrikam');
+    is(
+      `all that has rows is asked of it for ${linked}`,
+      asked
+        .filter((url) => /\/api\/v1\/(overview|blocks|connectors|log|changes|runs|networks)$/.test(url.pathname))
+        .filter((url) => url.searchParams.get('tenant') !== 'fabrikam')
+        .join(' '),
+    );
+    is(
+      `and nothing of others is on ${linked}`,
+      (await page.locator('main').textContent()).includes('contoso.example'),
+      false,
+    );
+  }
+  await page.getByLabel('Tenant').selectOption('contoso');
+  await page.locator('main').getByText('scanner@contoso.example').first().waitFor(LONG);
+  await page.locator('section', { hasText: 'Blocked now' }).getByText('cleo@contoso.example').waitFor(LONG);
+  is('another one can be chosen', (await page.locator('main').textContent()).includes('fabrikam.example'), false);
+  await submit('emil@fabrikam.example', '198.51.100.78');
+  await submit('dora@contoso.example', '203.0.113.78');
+  await page.locator('section', { hasText: 'Newest decisions' }).getByText('dora@contoso.example').waitFor(LONG);
+  is('what happens there is seen, and nothing else', await page.getByText('emil@fabrikam.example').count(), 0);
+  await page.reload();
+  await page.locator('#scope', { hasText: 'Only this tenant is shown: contoso' }).waitFor(LONG);
+  is('a reload leaves it', await page.getByLabel('Tenant').inputValue(), 'contoso');
+  await page.goto(`${origin}/mailboxes?q=anna&tenant=contoso`);
+  await page.getByRole('link', { name: 'anna@contoso.example' }).first().click();
+  await page.getByText('What is mirrored').waitFor(LONG);
+  is('links of the page have it', new URL(page.url()).searchParams.get('tenant'), 'contoso');
+  await page.goto(`${origin}/audit?tenant=contoso`);
+  await page.locator('#scope', { hasText: 'whichever tenant is chosen' }).waitFor(LONG);
+  is('what tells no tenants apart says so', await page.getByRole('link', { name: 'Show all tenants' }).count(), 1);
+  await page.getByRole('link', { name: 'Show all tenants' }).click();
+  await page.locator('#scope .band').waitFor({ state: 'detached', ...LONG });
+  is('and all can be had again', new URL(page.url()).search, '');
+  is('without a message', wrong.join('\n'));
+  await context.close();
+}
+{
+  const { context, page, wrong } = await watch(browser, origin, 'light', 'bound');
+  await page.goto(`${origin}/`);
+  await page.locator('main').getByText('anna@fabrikam.example').first().waitFor(LONG);
+  await page.getByText('Nothing is refused by: tenant fabrikam').waitFor(LONG);
+  is('who is bound sees what is only watched of the own tenant', await page.locator('#choice select').count(), 0);
+  await submit('dora@fabrikam.example', '198.51.100.79');
+  await page.locator('section', { hasText: 'Newest decisions' }).getByText('dora@fabrikam.example').waitFor(LONG);
+  is('and what happens there', (await page.locator('main').textContent()).includes('contoso.example'), false);
+  await page.goto(`${origin}/system`);
+  await page.getByText('Runs of the mirror').first().waitFor(LONG);
+  is('and its runs, but nothing of the relay', await page.getByText('Configuration, in plain words').count(), 0);
+  is('without a message', wrong.join('\n'));
+  await context.close();
+}
+
+// ---- learning ----
+{
+  const file = `${scene}/postern.conf`;
+  writeFileSync(file, readFileSync(file, 'utf8').replace('preset = "none"', 'preset = "standard"'));
+  postern('reload');
+  for (const who of ['admin', 'bound', 'viewer']) {
+    const { context, page, wrong } = await watch(browser, origin, 'light', who);
+    const band = page.locator('.band', { hasText: 'fabrikam: habits are still being learnt until' });
+    // The band is asked for on each page, and again while one is seen.
+    for (let tries = 0; tries < 60 && (await band.count()) === 0; tries++) {
+      await submit('anna@fabrikam.example', '198.51.100.8', 'END-OF-MESSAGE');
+      await page.goto(`${origin}/`);
+      await shown(page);
+      await page.waitForTimeout(1000);
+    }
+    is(`${who} is told that habits are still being learnt`, await band.locator('time').count(), 1);
+    if (who === 'admin') {
+      for (const path of ['/blocks', '/mailboxes', '/explain', '/reports', '/audit', '/system?tenant=fabrikam']) {
+        await page.goto(origin + path);
+        await band.waitFor(LONG);
+        is(`and what is only watched, on ${path}`, await page.getByText('Nothing is refused by: ').count(), 1);
+      }
+    }
+    is(`${who}: without a message`, wrong.join('\n'));
+    await context.close();
+  }
 }
 
 // ---- for everybody ----
@@ -209,8 +313,8 @@ for (const [who, start, links] of [
   await page.goto(`${origin}/mailboxes?q=anna`);
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor(LONG);
   await page.getByLabel('Tenant').selectOption('contoso');
-  await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor({ state: 'detached', ...LONG });
+  await page.getByRole('link', { name: 'anna@contoso.example' }).waitFor(LONG);
   is('a search can be of one tenant', await page.getByRole('link', { name: 'anna@contoso.example' }).count(), 1);
   await page.goto(`${origin}/reports/used`);
   await shown(page);

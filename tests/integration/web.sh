@@ -55,6 +55,7 @@ for path in $assets; do
 done
 is 'a page that has changed is sent' "$(fields / -H 'If-None-Match: "x"' | head -n 1)" '*200*'
 is 'all of it is less than 110 KB' "$(for path in / $assets; do fields "$path" | sed -n 's/^Content-Length: //p'; done | awk '{ n += $1 } END { print (n > 50000 && n < 110000) }')" 1
+is 'no two modules have a top-level name in common' "$(find web/assets -name '*.js' ! -name 'uPlot*' -exec sed -nE 's/^(export )?(async )?(function|class|const|let) +([A-Za-z0-9_]+).*/\4/p' {} + | sort | uniq -d)" ''
 is 'there is no other asset' "$(code /assets/0/app.js) $(code /assets/) $(code /reports/) $(code /mailbox/x)" '404 404 404 404'
 
 # What can't be seen by the one or differs by the second is left out.

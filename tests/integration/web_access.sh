@@ -144,7 +144,7 @@ is 'and not for one of another' "$(get mailboxes/anna@contoso.example; get mailb
 becomes 'sees its decisions only' "get log | jq -r '[.data[].login] | unique | join(\" \")'" anna@fabrikam.example
 is 'as a stream, too' "$(ask '/api/v1/log?format=csv' -H "$(bearer "$bound")" | grep -o 'anna@[a-z]*' | sort -u)" anna@fabrikam
 is 'its rows of reports' "$(get reports/enabled | jq -r '[.data[].mailbox] | join(" ")')" anna@fabrikam.example
-is 'no script of a report, and no report without tenants' "$(code '/api/v1/reports/disabled?format=powershell' -H "$(bearer "$bound")") $(code /api/v1/reports/would-refuse -H "$(bearer "$bound")") $(code '/api/v1/reports/would-refuse?format=csv' -H "$(bearer "$bound")")" '40[03] 403 403'
+is 'no script of a report, and nothing that tells no tenants apart' "$(code '/api/v1/reports/disabled?format=powershell' -H "$(bearer "$bound")") $(code /api/v1/audit -H "$(bearer "$bound")") $(code /api/v1/config -H "$(bearer "$bound")")" '40[03] 403 403'
 is 'who sees all sees both' "$(get reports/enabled "${token[reader]}" | jq -r '[.data[].mailbox] | sort | join(" ")')" 'anna@contoso.example anna@fabrikam.example'
 is 'changes and runs are of its tenant' "$(for path in changes runs; do get $path | jq -r '[.data[].tenant] | unique | join(" ")'; done | tr '\n' ' ')" 'fabrikam fabrikam '
 is 'a viewer sees how much' "$(get overview "${token[viewer]}" | jq -r '"\(.data.status.tenants | length) \(.data.status.verdicts | length > 0) \(.data.rates.step_s)"')" '2 true 5'
@@ -232,6 +232,45 @@ is 'so is a name that is empty or not ASCII' "$(code /api/v1/me -H "X-Postern-Pr
 is 'the fields have the names of the configuration and no other' "$(code /api/v1/me -H "X-Postern-Proxy: $secret" -H 'X-Postern-User: berta' -H 'X-Postern-Groups: postmasters')" 401
 is 'the log says who was not believed' "$(grep -c 'a request by uid [0-9]* says who asks, as a proxy does, but' "$T/web.log")" '[1-9]*'
 is 'the secret is not in it' "$(grep -c $secret "$T/web.log")" 0
+
+# ---- the configuration changes ----
+(timeout 300 curl -sSN --unix-socket "$T/run/web.sock" "${right[@]}" "${groups[@]}" http://localhost/events >"$T/events" 2>&1) &
+events=$!
+becomes 'who came by the proxy looks on' 'head -n 1 "$T/events"' 'retry: 5000'
+# reload SED-EXPRESSION: of the configuration; until the log has said so.
+reloads=0
+reload()
+{
+    sed -i "$1" "$T/postern.conf"
+    kill -USR1 "$web"
+    reloads=$((reloads + 1))
+    becomes "reload $reloads is logged" 'grep -c "postern-web\[[0-9]*\]: reload: " "$T/web.log"' $reloads
+}
+new=fedcba9876543210fedcba9876543210
+is 'a name that is not in it yet is not served' "$(code /healthz -H 'Host: mx2.contoso.example')" 421
+(umask 077; echo $new >"$T/new-secret")
+reload 's/"relay.contoso.example"/"relay.contoso.example", "mx2.contoso.example"/; s/secret_file = "[a-z-]*"/secret_file = "new-secret"/; s/X-Remote-User/X-Forwarded-User/; s/"operator"/"reader"/'
+is 'reloaded, it is' "$(code /healthz -H 'Host: mx2.contoso.example') $(code /healthz -H 'Host: relay.contoso.example')" '200 200'
+wait $events
+is 'who came by the proxy is asked for again' $? 0
+is 'the secret before is none' "$(code /api/v1/me "${right[@]}" "${groups[@]}")" 403
+right=(-H "X-Postern-Proxy: $new" -H 'X-Forwarded-User: berta@contoso.example')
+is 'the one of now is, with its fields, and its role' "$(me "${right[@]}" "${groups[@]}")" 'berta@contoso.example reader null'
+session=$(login anna "$word" | cookie)
+reload 's/"mx2.contoso.example"/"mx2.contoso.example:80"/'
+is 'what is wrong changes nothing' "$(grep -c 'reload: .*expected a name without a port.*the settings of web stay as they were' "$T/web.log") $(code /healthz -H 'Host: mx2.contoso.example') $(me "${right[@]}" "${groups[@]}")" '1 200 berta@contoso.example reader null'
+chmod 644 "$T/new-secret"
+reload 's/"mx2.contoso.example:80"/"mx3.contoso.example"/'
+is 'nor does a secret that others may read' "$(code /healthz -H 'Host: mx2.contoso.example') $(code /healthz -H 'Host: mx3.contoso.example') $(me "${right[@]}" "${groups[@]}")" '200 421 berta@contoso.example reader null'
+chmod 600 "$T/new-secret"
+reload 's/web = {/web = { users = "web-users";/'
+is 'mended, it does; sessions go on' "$(code /healthz -H 'Host: mx2.contoso.example') $(code /healthz -H 'Host: mx3.contoso.example') $(code /api/v1/me -b "$session")" '421 200 200'
+: >"$T/others"
+chmod 640 "$T/others"
+reload 's/users = "web-users"/users = "others"/'
+is 'with another file of accounts who is not in it is nobody' "$(code /api/v1/me -b "$session") $(code /api/v1/me -H "$(bearer "${token[admin]}")")" '401 401'
+reload 's/users = "others"/users = "web-users"/'
+is 'and somebody again' "$(code /api/v1/me -H "$(bearer "${token[admin]}")")" 200
 
 # ---- TCP ----
 tcp() { curl -sS -o /dev/null -w '%{http_code}' --max-time 100 "http://127.0.0.1:$port$1" "${@:2}" 2>&1; }

@@ -42,6 +42,7 @@ ask() { local id; id=$(id_of "$(post "$1" "$2")"); act; call "$1" "actions/$id" 
 logged() { tail -n 1 "$W/log/actions.log" | jq -r "$1"; }
 
 is 'a message passes' "$(submit $A)" '250*'
+is 'what may be asked for is said, and of whom' "$(call reader verbs | sed '$d' | jq -r '.data | map("\(.verb) \(.role) \(.kind) \(.for)") | join(", ")')" 'block operator true true, unblock operator true false, hold operator false false, release operator false false'
 is 'a reader asks for nothing' "$(post reader '{"verb":"block","subject":"'$A'","reason":"x"}' | tail -n 1)" 403
 is 'an operator is told that it waits' "$(post operator '{"verb":"block","subject":"'$A'","for":"1h","reason":"stolen <b>password</b>"}')" '*"state": "waiting"*202'
 is 'and nothing is done by the program itself' "$(submit $A)" '250*'
@@ -55,6 +56,9 @@ is 'the block has who, and why' "$(p blocks --json | jq -r '.[0].reason')" 'web:
 is 'unblocked it passes' "$(ask operator '{"verb":"unblock","subject":"'$A'","reason":"it was the owner"}') $(submit $A)" 'done unblocked*250*'
 is 'the log has both, the newest first' "$(call reader actions | sed '$d' | jq -r '.data | map(.verb + " " + .state) | join(", ")')" 'unblock done, block done'
 is 'in pages' "$(call reader 'actions?rows=1&after=1' | sed '$d' | jq -r '.data[0].verb')" block
+
+verbs=$(sed -n 's/^    \[ACT_[A-Z]*\] = {"\([a-z]*\)".*/\1/p' core/access/act.c)
+is 'the pages have words for each verb' "$(for verb in $verbs; do grep -q "^      $verb: {" web/assets/text.js || echo "$verb"; done; echo "$verbs" | wc -l)" '[1-9]*'
 
 # ---- what is refused ----
 refused() { is "$1" "$(post "$2" "$3" | tail -n 1)" "$4"; }
@@ -147,5 +151,17 @@ is 'half a line of a crash takes no other with it' "$(logged '.id + " " + .state
 sed -i 's/actions_an_hour = 1000/actions_an_hour = 5/' "$T/postern.conf"
 plant 4-a; act
 is 'more in an hour than the configuration says are refused' "$(logged '.state + " " + .said')" 'refused *within the last hour*'
+# ---- a log that is turned over ----
+# As long as one that is turned over by itself, with the newest lines at its end.
+lengthen() { { yes '{"at":1,"id":"0-0","state":"done","verb":"block"}' | head -c $((33 << 20)); echo; cat "$W/log/actions.log"; } >"$W/long" && cat "$W/long" >"$W/log/actions.log"; }
+lengthen
+plant 4-b; plant 3-b; act
+is 'it is turned over' "$(stat -c '%a %s' "$W/log/actions.log.1") $(wc -l <"$W/log/actions.log")" '640 3[0-9]* 1'
+is 'and the hour goes on' "$(logged '.id + " " + .state + " " + .said')" '4-b refused *within the last hour*'
+is 'nor is anything done again that was done before' "$(cat "$W"/log/actions.log* | grep -c '"id":"3-b","state":"begun"') $(ls "$S")" '1 '
+cat "$W/log/actions.log.1" "$W/log/actions.log" | tail -n 20 >"$W/renamed"; rm "$W/log/actions.log"; mv "$W/renamed" "$W/log/actions.log.1"
+plant 4-c; act
+is 'somebody else may rename it, too' "$(logged '.id + " " + .state + " " + .said')" '4-c refused *within the last hour*'
+is 'and the page goes on' "$(call admin actions | sed '$d' | jq -r '.data | map(.id) | join(" ")')" '4-c 4-b 4-a *3-b*'
 is 'the program and the helper said nothing else' "$(grep -E 'ERROR: |runtime error|DEADLYSIGNAL' "$W/act.log" "$W/web.log")" ''
 exit $status

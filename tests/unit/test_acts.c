@@ -119,8 +119,10 @@ static void the_log_is_read_from_its_end_and_counts_the_hour(void **state)
     char path[] = "/tmp/postern-acts.XXXXXX";
     struct act_outcome outcome = {.state = ACT_BEGUN};
     struct act act = an_act();
+    struct act_past *past;
     struct act_log log;
     enum act_state found;
+    json_t *line = NULL;
     struct error e;
     int fd = mkstemp(path);
 
@@ -140,22 +142,124 @@ static void the_log_is_read_from_its_end_and_counts_the_hour(void **state)
     (void)snprintf(act.id, sizeof act.id, "3");
     assert_int_equal(act_log_add(fd, &act, &outcome, &e), 0);
     assert_int_equal(close(fd), 0);
-    assert_int_equal(act_log_read(path, ACT_LOG_TAIL, &log, &e), 0);
-    assert_true(act_log_find(log, "3", &found) && found == ACT_DONE);
-    assert_true(act_log_find(log, "9", &found) && found == ACT_BEGUN);
-    assert_false(act_log_find(log, "x", &found));
-    assert_int_equal(act_log_count(log, ACT_BEGUN, NOW), 5);
-    assert_int_equal(act_log_count(log, ACT_DONE, NOW), 1);
-    assert_int_equal(act_log_count(log, ACT_BEGUN, NOW + 3600), 0);
-    act_log_free(&log);
+    assert_non_null(past = act_past_read(path, &e));
+    assert_true(act_past_find(past, "3", &found) && found == ACT_DONE);
+    assert_true(act_past_find(past, "9", &found) && found == ACT_BEGUN);
+    assert_false(act_past_find(past, "x", &found));
+    assert_int_equal(act_past_count(past, ACT_BEGUN, NOW), 5);
+    assert_int_equal(act_past_count(past, ACT_DONE, NOW), 1);
+    assert_int_equal(act_past_count(past, ACT_BEGUN, NOW + 3600), 0);
+    (void)snprintf(act.id, sizeof act.id, "9");
+    assert_int_equal(act_past_add(past, &act, &outcome, &e), 0);
+    assert_true(act_past_find(past, "9", &found) && found == ACT_DONE);
+    act_past_free(past);
     /* From the middle of a line. */
     assert_int_equal(act_log_read(path, 300, &log, &e), 0);
-    assert_true(act_log_find(log, "3", &found) && found == ACT_DONE);
+    assert_true(act_log_back(&log, &line) && strcmp(act_line_text(line, "id"), "3") == 0);
+    json_decref(line);
     act_log_free(&log);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(act_log_read(path, 300, &log, &e), 0);
-    assert_int_equal(log.n, 0);
+    line = NULL;
+    assert_false(act_log_back(&log, &line));
     act_log_free(&log);
+}
+
+/* ---- a log that is turned over ---- */
+
+static void add_one(const char *path, const char *id, enum act_state state, int64_t at_s)
+{
+    struct act_outcome outcome = {.state = state, .at_s = at_s};
+    struct act act = an_act();
+    struct error e;
+    int fd = act_log_open(path, &e);
+
+    assert_true(fd >= 0);
+    (void)snprintf(act.id, sizeof act.id, "%s", id);
+    assert_int_equal(act_log_add(fd, &act, &outcome, &e), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* As long as one that is to be turned over, with nothing to read before what it ended with. */
+static void lengthen(const char *path)
+{
+    assert_int_equal(truncate(path, ACT_LOG_MAX), 0);
+}
+
+static void expect_known(const char *path, const char *id, bool known)
+{
+    enum act_state state;
+    struct act_past *past;
+    struct error e;
+
+    assert_non_null(past = act_past_read(path, &e));
+    assert_int_equal(act_past_find(past, id, &state), known);
+    act_past_free(past);
+}
+
+static unsigned begun_in(const char *path)
+{
+    struct act_past *past;
+    struct error e;
+    unsigned n;
+
+    assert_non_null(past = act_past_read(path, &e));
+    n = act_past_count(past, ACT_BEGUN, NOW);
+    act_past_free(past);
+    return n;
+}
+
+static void a_log_that_was_turned_over_is_read_on_in_the_one_before(void **state)
+{
+    char folder[] = "/tmp/postern-acts.XXXXXX", path[64], older[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    (void)snprintf(older, sizeof older, "%s/log.1", folder);
+    add_one(path, "1", ACT_BEGUN, NOW);
+    lengthen(path);
+    /* By size, by "postern act" itself. */
+    add_one(path, "2", ACT_BEGUN, NOW);
+    assert_int_equal(access(older, F_OK), 0);
+    assert_int_equal(truncate(older, 400), 0);
+    expect_known(path, "1", true);
+    expect_known(path, "2", true);
+    assert_int_equal(begun_in(path), 2);
+    /* By somebody else, before and after a new one is there; half a line of a crash ends the older one. */
+    assert_int_equal(rename(path, older), 0);
+    expect_known(path, "2", true);
+    assert_int_equal(truncate(older, 600), 0);
+    add_one(path, "3", ACT_BEGUN, NOW);
+    expect_known(path, "2", true);
+    expect_known(path, "3", true);
+    assert_int_equal(begun_in(path), 2);
+    /* In between: what was read is not read again. */
+    assert_int_equal(unlink(older), 0);
+    assert_int_equal(link(path, older), 0);
+    assert_int_equal(begun_in(path), 1);
+    assert_int_equal(unlink(older), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void only_so_many_logs_are_kept(void **state)
+{
+    char folder[] = "/tmp/postern-acts.XXXXXX", path[64], number[80];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    for (unsigned i = 0; i <= ACT_LOGS_KEPT + 1; i++) {
+        add_one(path, "1", ACT_DONE, NOW + i);
+        lengthen(path);
+    }
+    for (unsigned i = 1; i <= ACT_LOGS_KEPT + 1; i++) {
+        (void)snprintf(number, sizeof number, "%s.%u", path, i);
+        assert_int_equal(unlink(number), i <= ACT_LOGS_KEPT ? 0 : -1);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 int main(void)
@@ -165,6 +269,8 @@ int main(void)
         cmocka_unit_test(what_is_left_in_the_spool_reads_back),
         cmocka_unit_test(roles_and_the_configuration_say_what_may_be_done),
         cmocka_unit_test(the_log_is_read_from_its_end_and_counts_the_hour),
+        cmocka_unit_test(a_log_that_was_turned_over_is_read_on_in_the_one_before),
+        cmocka_unit_test(only_so_many_logs_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* links: mirror */
 /* Familiar networks, what limits with from = "unfamiliar" are about, and limits on deferrals. */
+#include "core/decide/familiar.h"
 #include "tests/unit/virtual_engine.h"
 
 /* One message from unfamiliar networks, no second one for long. */
@@ -63,6 +64,52 @@ static void a_week_after_its_first_message_and_not_before_a_network_is_familiar(
     assert_int_equal(send_at(b, 17 * DAY + 60, ANNA, HOTEL), REASON_ALLOWED);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(send_at(b, 17 * DAY + 61, ANNA, HOTEL), REASON_ALLOWED);
+    stop(b);
+}
+
+/* What is known of the network around it now; since when, in days. */
+static enum network_seen seen(struct bench *b, const char *tenant, const char *client, double *since_day)
+{
+    struct decide_context c = {.config = engine_config(b->engine),
+                               .counters = state_counters(b->shared),
+                               .secret = state_secret(b->shared),
+                               .now_ns = state_now(b->shared, clock_boot_ns()),
+                               .wall_s = clock_wall_s()};
+    enum network_seen result;
+    int64_t since_s;
+    struct ip ip;
+
+    assert_true(ip_parse(slice_of(client), &ip));
+    result = network_seen(&c, &ip, hash_slice(c.secret, slice_of(tenant)), &since_s);
+    *since_day = since_s > 0 ? (double)(since_s - 1000000) / DAY : 0;
+    return result;
+}
+
+static void since_when_a_network_is_seen_is_known_until_it_is_familiar(void **state)
+{
+    static const struct {
+        double day;
+        const char *tenant, *client;
+        enum network_seen seen;
+        double since_day;
+    } rows[] = {
+        {10, "contoso", HOTEL, NETWORK_NEW, 10},        {10, "contoso", "203.0.113.200", NETWORK_NEW, 10},
+        {10, "fabrikam", HOTEL, NETWORK_UNSEEN, 0},     {10, "contoso", "203.0.114.9", NETWORK_UNSEEN, 0},
+        {10, "contoso", OFFICE, NETWORK_FAMILIAR, 0},   {13, "contoso", HOTEL, NETWORK_NEW, 10},
+        {17.01, "contoso", HOTEL, NETWORK_FAMILIAR, 0},
+    };
+    struct bench *b = *state;
+
+    start_at_0(b, ONE_STRANGER);
+    live(b, 0, 10, ANNA);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double since_day;
+
+        if (i == 0 || rows[i].day > rows[i - 1].day)
+            (void)send_at(b, rows[i].day * DAY, i < 6 ? ANNA : PAUL, HOTEL);
+        assert_int_equal(seen(b, rows[i].tenant, rows[i].client, &since_day), rows[i].seen);
+        assert_true(since_day > rows[i].since_day - 0.01 && since_day < rows[i].since_day + 0.01);
+    }
     stop(b);
 }
 
@@ -269,6 +316,7 @@ int main(void)
         cmocka_unit_test(after_it_networks_are_familiar_that_mail_came_from_for_a_week),
         cmocka_unit_test(a_network_is_learnt_for_the_whole_tenant_and_for_no_other),
         cmocka_unit_test(a_week_after_its_first_message_and_not_before_a_network_is_familiar),
+        cmocka_unit_test(since_when_a_network_is_seen_is_known_until_it_is_familiar),
         cmocka_unit_test(a_network_that_nothing_came_from_for_90_days_is_forgotten),
         cmocka_unit_test(known_networks_and_those_of_the_same_size_are_familiar),
         cmocka_unit_test(who_was_blocked_makes_no_network_familiar),

@@ -130,6 +130,25 @@ static void each_row_is_refused_by_its_status(void **state)
     }
 }
 
+static void a_group_may_be_of_another_alphabet_and_who_it_is_may_not(void **state)
+{
+    static const struct site proxied = {.names = names, .n = 1, .user_field = "X-User", .groups_field = "X-Groups"};
+    static const struct {
+        struct slice head;
+        enum refusal refusal;
+    } rows[] = {
+        {SLICE(GET HOST "X-Groups: b\xc3\xbcro,postmasters\r\n" END), REFUSAL_NONE},
+        {SLICE(GET HOST "X-Groups: a\x01\r\n" END), REFUSAL_FIELD},
+        {SLICE(GET HOST "X-Groups: a\r\nx-groups: b\r\n" END), REFUSAL_TWICE},
+        {SLICE(GET HOST "X-User: bj\xc3\xb6rn\r\n" END), REFUSAL_FIELD},
+    };
+    struct request_head head;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(request_head_read(rows[i].head, &proxied, &head), rows[i].refusal);
+}
+
 static void what_is_passed_is_written_in_one_form(void **state)
 {
     static const struct {
@@ -232,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_is_refused_by_its_status),
+        cmocka_unit_test(a_group_may_be_of_another_alphabet_and_who_it_is_may_not),
         cmocka_unit_test(what_is_passed_is_written_in_one_form),
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(the_end_is_found_however_the_bytes_come),

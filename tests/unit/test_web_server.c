@@ -377,6 +377,42 @@ static void a_reply_may_take_longer_than_a_request(void **state)
     (void)close(fd);
 }
 
+/* The same again and again, until the socket takes no more, however often it is read. */
+static size_t say_all_it_takes(struct place *p, int fd, struct slice bytes)
+{
+    size_t taken = 0;
+
+    for (unsigned refused = 0; refused < 50 && taken < LARGE;) {
+        size_t from = taken % bytes.n;
+        ssize_t n = send(fd, bytes.p + from, bytes.n - from, MSG_NOSIGNAL);
+
+        assert_true(n > 0 || errno == EAGAIN);
+        turn(p);
+        refused = n < 0 ? refused + 1 : 0;
+        taken += n > 0 ? (size_t)n : 0;
+    }
+    return taken;
+}
+
+static void what_is_sent_behind_a_request_is_not_read_without_bound(void **state)
+{
+    struct place *p = *state;
+    int fd = connected(p), own, send_most = 65536;
+    socklen_t own_n = sizeof own;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_most, sizeof send_most), 0);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &own, &own_n), 0);
+    say(p, fd, SLICE(GET("/later")));
+    wait_until((turn(p), p->held != NULL));
+    assert_true(server_stream(p->held, "text/plain"));
+    assert_in_range(say_all_it_takes(p, fd, SLICE(GET("/a"))), 1, (size_t)own + 65536);
+    assert_int_equal(p->served, 1);
+    evhttp_send_reply_end(p->held);
+    begins(replies(p, fd, 20), "HTTP/1.1 200 ");
+    assert_true(p->served >= 20);
+    (void)close(fd);
+}
+
 static void who_leaves_before_the_reply_harms_nobody(void **state)
 {
     struct place *p = *state;
@@ -473,6 +509,7 @@ int main(void)
         TEST(a_request_that_trickles_is_closed),
         TEST(a_reply_that_nobody_takes_is_given_up),
         TEST(a_reply_may_take_longer_than_a_request),
+        TEST(what_is_sent_behind_a_request_is_not_read_without_bound),
         TEST(who_leaves_before_the_reply_harms_nobody),
         TEST(more_connections_than_may_be_wait),
     };

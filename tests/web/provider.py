@@ -11,7 +11,7 @@ import urllib.parse
 
 PORT, FOLDER = int(sys.argv[1]), sys.argv[2]
 ISSUER = f"http://127.0.0.1:{PORT}"
-GROUPS = {"anna": ["postern-admins", "everybody"], "bert": None}
+GROUPS = {"anna": ["everybody", "postern-operators"], "bert": None, "carl": ["büro", "postern-operators"]}
 asked = {}  # code: client, nonce, person
 
 

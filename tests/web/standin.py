@@ -1,76 +1,46 @@
 #!/usr/bin/env python3
-"""Stand-ins around a web server that is before postern-web. standin.py recorder SOCKET FILE: listens where postern-web would, and
-writes down each request's head, one JSON object a line. standin.py sign-in PORT: answers auth_request as oauth2-proxy does: 202 with
-who it is when the cookie says so, else 401; and its page to sign in at."""
+"""standin.py PORT FOLDER: a stand-in for a sign-in service behind auth_request, which answers as oauth2-proxy does: 202 with who it is
+when the cookie says so, else 401; /oauth2/start signs in whom FOLDER/person names, without a question, and leads back; /oauth2/sign_out
+signs out. Its cookies are as large as those with a provider's tokens in them."""
 import http.server
-import json
-import os
-import socketserver
 import sys
-import time
+import urllib.parse
 
-PEOPLE = {
-    "anna": ("anna@contoso.example", "postern-admins,everybody"),
-    "bert": ("bert@contoso.example", ""),
-}
-
-
-class Recorder(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        fields = {}
-        for name, value in self.headers.items():
-            fields.setdefault(name.lower(), []).append(value)
-        with open(sys.argv[3], "a", encoding="utf-8") as record:
-            record.write(json.dumps({"target": self.path, "fields": fields}) + "\n")
-        if self.path == "/events":
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(b"data: first\n\n")
-            while True:  # until the other side goes away; too little to fill anybody's buffer
-                self.wfile.flush()
-                time.sleep(0.2)
-                self.wfile.write(b":\n")
-        body = b"page\n"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self):
-        return "socket"
+PORT, FOLDER = int(sys.argv[1]), sys.argv[2]
+GROUPS = {"anna": "everybody,postern-operators", "bert": "", "carl": "büro,postern-operators"}
+TOKENS = "0" * 3500
 
 
 class SignIn(http.server.BaseHTTPRequestHandler):
+    def lead(self, target, *cookies):
+        self.send_response(302)
+        self.send_header("Location", target)
+        for cookie in cookies:
+            self.send_header("Set-Cookie", cookie + "; Path=/; Secure; HttpOnly; SameSite=Lax")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_GET(self):
-        who = PEOPLE.get(self.headers.get("Cookie", "").removeprefix("session="))
-        body = b""
-        if self.path.startswith("/oauth2/start?rd="):
-            self.send_response(200)
-            body = b"sign in here\n"
-        elif self.path == "/oauth2/auth" and who:
+        path, _, query = self.path.partition("?")
+        asked = dict(urllib.parse.parse_qsl(query))
+        cookies = dict(one.split("=", 1) for one in self.headers.get("Cookie", "").split("; ") if "=" in one)
+        who = cookies.get("session")
+        if path == "/oauth2/start":
+            back = asked.get("rd") or self.headers.get("X-Auth-Request-Redirect", "/")
+            with open(FOLDER + "/person", encoding="utf-8") as person:
+                self.lead(back if back.startswith("/") and not back.startswith("/oauth2/") else "/",
+                          "session=" + person.read().strip(), *(f"token_{i}={TOKENS}" for i in range(2)))
+        elif path == "/oauth2/sign_out":
+            self.lead("/", "session=; Max-Age=0")
+        elif path == "/oauth2/auth" and who in GROUPS:
             self.send_response(202)
-            self.send_header("X-Auth-Request-Email", who[0])
-            if who[1]:
-                self.send_header("X-Auth-Request-Groups", who[1])
+            self.send_header("X-Auth-Request-Email", who + "@contoso.example")
+            if GROUPS[who]:
+                self.send_header("X-Auth-Request-Groups", GROUPS[who].encode().decode("latin-1"))
+            self.end_headers()
         else:
             self.send_response(401)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.end_headers()
 
 
-class SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "recorder":
-        server = SocketServer(sys.argv[2], Recorder)
-        os.chmod(sys.argv[2], 0o666)
-    else:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), SignIn)
-    server.serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", PORT), SignIn).serve_forever()

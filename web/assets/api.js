@@ -1,6 +1,7 @@
 // What the server is asked. All goes wrong in one way: a Problem that says what it is.
 import { T } from './text.js';
 import { whole } from './dom.js';
+import { chosenTenant } from './tenant.js';
 
 const TIMEOUT_MS = 30000;
 
@@ -36,9 +37,16 @@ export async function problemOf(response) {
   return new Problem(KINDS[response.status] ?? 'broken', text, Number(response.headers.get('Retry-After')) || null);
 }
 
-// The path of something of the interface; what is empty is left out of the query. A list is a name several times.
+// What can be asked for of one tenant; the rest is the relay's.
+const NARROWS =
+  /^(actions|blocks(\/ended)?|changes|connectors|explain|log|mode|networks|overview|runs|status|mailboxes(\/.*)?|reports\/.*)$/;
+
+// The path of something of the interface; what is empty is left out of the query. A list is a name several times. The tenant that was
+// chosen is asked for, unless the query has one, or null.
 export function target(path, query = {}) {
   const q = new URLSearchParams();
+  const tenant = chosenTenant();
+  if (tenant !== null && !('tenant' in query) && NARROWS.test(path)) q.append('tenant', tenant);
   for (const [key, value] of Object.entries(query))
     for (const one of Array.isArray(value) ? value : [value])
       if (one !== null && one !== undefined && one !== '') q.append(key, whole(one));
@@ -49,7 +57,7 @@ export function target(path, query = {}) {
 export async function ask(path, query, signal, options = {}) {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await fetch(target(path, query), {
+    const response = await fetch(target(path, options.method === 'POST' ? { tenant: null, ...query } : query), {
       ...options,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
@@ -75,10 +83,19 @@ export async function askPart(path, query, signal) {
   }
 }
 
-// The overview is wanted by its page and by the bands: one request does for both.
-let overviewAsked = null;
+// The overview has what the bands say, too: on its page one request does for both.
+const FRESH_MS = 2000;
+let overviewAsked = { at: 0 };
 export function askOverview() {
+  const tenant = chosenTenant();
   const now = Date.now();
-  if (overviewAsked === null || now - overviewAsked.at > 2000) overviewAsked = { at: now, reply: ask('overview') };
+  if (overviewAsked.tenant !== tenant || now - overviewAsked.at > FRESH_MS)
+    overviewAsked = { at: now, tenant, reply: ask('overview') };
   return overviewAsked.reply;
+}
+// { monitor, monitored, config_problem, tenants }
+export async function askMode() {
+  if (location.pathname !== '/') return (await ask('mode')).data;
+  const { data } = await askOverview();
+  return { ...data, config_problem: data.status.config_problem, tenants: data.status.tenants };
 }

@@ -1,7 +1,9 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
+import { actButtons, askVerbs, blockSubject } from './acts.js';
 import { ask, askPart } from './api.js';
-import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
+import { badge, count, el, facts, link, name, redraw, section, sentence, span, time } from './dom.js';
+import { endedBlocks } from './ended.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';
 
@@ -15,7 +17,7 @@ function untilView(until) {
 function anyOf(a, b) {
   return a !== null && a !== undefined ? true : b !== null && b !== undefined;
 }
-function blockView(block) {
+function blockView(block, acts) {
   const user = userOf(block.subject);
   return el(
     'article',
@@ -43,6 +45,7 @@ function blockView(block) {
     user === null
       ? null
       : el('p', { class: 'links' }, link('/mailbox', { name: user }, T.blocks.mailbox), explainLink(user)),
+    acts(blockSubject(block), ['unblock', ...(block.until ? ['prolong'] : []), ...(user === null ? [] : ['hold'])]),
   );
 }
 
@@ -58,18 +61,40 @@ export async function blocksPage(view) {
       ({ next } = more);
     }
     const notes = notesView(reply.notes);
-    list.replaceChildren(
+    redraw(
+      list,
       ...(notes ? [notes] : []),
       blocks.length === 0
         ? el('p', { class: 'none' }, badge('good', T.state.good), ' ', T.blocks.none)
-        : el('div', { class: 'cards' }, blocks.map(blockView)),
+        : el(
+            'div',
+            { class: 'cards' },
+            blocks.map((block) => blockView(block, verbs.problem ? () => null : acts)),
+          ),
     );
   }
-  const [blocks, past] = await Promise.all([load(), askPart('log', { reason: 'limit-block', rows: 20 }, view.signal)]);
+  const ended = endedBlocks(view.signal);
+  let standing = 0;
+  const again = async () => {
+    const reply = await load();
+    await set(reply);
+    if (reply.data.length < standing) await ended.load();
+    standing = reply.data.length;
+  };
+  const [blocks, past, verbs] = await Promise.all([
+    load(),
+    askPart('log', { reason: 'limit-block', rows: 20 }, view.signal),
+    askVerbs(view.signal),
+    ended.load(),
+  ]);
+  const acts = (subject, keys) =>
+    actButtons(verbs, subject, keys, () => again().catch((problem) => view.fail(problem)), view.signal);
 
   await set(blocks);
+  standing = blocks.data.length;
   view.put(
-    section(T.overview.blocked, list),
+    section(T.overview.blocked, acts(null, ['block']), list),
+    section(T.blocks.ended, ended.place),
     section(
       T.blocks.past,
       pagedRows(
@@ -81,7 +106,6 @@ export async function blocksPage(view) {
       ),
     ),
   );
-  const again = async () => set(await load());
   onLive((kind, what) => {
     if (kind === 'event' && what.blocks) again().catch(() => {});
   }, view.signal);

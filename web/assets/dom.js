@@ -1,5 +1,6 @@
 // Elements, without markup: all text is set as text.
 import { T } from './text.js';
+import { chosenTenant } from './tenant.js';
 
 // el('a', { href: '/', class: 'x', onclick: f }, 'text', node, ...): null and undefined children are left out.
 export function el(tag, attributes = {}, ...children) {
@@ -47,12 +48,16 @@ export function whole(text) {
   return String(text).replace(/\p{Cs}/gu, '\ufffd');
 }
 export function link(path, query, ...children) {
+  return el('a', { href: pathTo(path, query) }, ...children);
+}
+// The tenant that was chosen goes along.
+export function pathTo(path, query = {}) {
   const q = new URLSearchParams(
-    Object.entries(query)
+    Object.entries({ ...query, tenant: chosenTenant() })
       .filter(([, v]) => v !== null && v !== undefined && v !== '')
       .map(([k, v]) => [k, whole(v)]),
   ).toString();
-  return el('a', { href: q ? `${path}?${q}` : path }, ...children);
+  return q ? `${path}?${q}` : path;
 }
 export function mailboxLink(login) {
   return login === null || login === undefined || login === ''
@@ -183,4 +188,21 @@ function tableRow(columns, row) {
 // Said to who does not see; only for blocks.
 export function say(text) {
   document.getElementById('said').textContent = text;
+}
+
+// ---- the keyboard's place ----
+// Replaces what is in a place, and leaves the keyboard at the button or link where it was.
+export function redraw(place, ...nodes) {
+  const key = place.contains(document.activeElement) ? placeKey(document.activeElement) : null;
+  place.replaceChildren(...nodes);
+  if (key !== null) focusKey(key);
+}
+function placeKey(node) {
+  return node.dataset.key ?? node.getAttribute('href');
+}
+// What is no longer there leaves it at the page.
+export function focusKey(key) {
+  const main = document.getElementById('main');
+  const same = [...main.querySelectorAll('button, a')].find((node) => placeKey(node) === key);
+  (same ?? main).focus({ preventScroll: true });
 }

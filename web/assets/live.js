@@ -78,7 +78,8 @@ async function readOnce(signal) {
   }
 }
 
-function pause(ms, signal) {
+// So long, or until the signal.
+export function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener('abort', () => {

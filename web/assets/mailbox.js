@@ -1,8 +1,10 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
-import { ask, askOverview, askPart } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
-import { ownTenants, seesAll } from './session.js';
+import { actButtons, askVerbs, userSubject } from './acts.js';
+import { ask, askPart } from './api.js';
+import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
+import { changesPart } from './history.js';
+import { seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
   decisionView,
@@ -29,7 +31,7 @@ function settingView(setting) {
   const kinds = { enabled: 'good', disabled: 'bad' };
   return badge(kinds[setting] ?? 'off', T.mailbox.setting[setting] ?? setting);
 }
-function truth(value) {
+export function truth(value) {
   return value === null || value === undefined ? null : value ? T.yes : T.no;
 }
 
@@ -37,7 +39,7 @@ function connectorView(connector) {
   return el(
     'article',
     { class: 'card' },
-    el('h3', {}, name(connector.name)),
+    el('h3', {}, link('/connector', { name: connector.name }, name(connector.name))),
     facts([
       [T.column.tenant, connector.tenant],
       [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
@@ -48,24 +50,8 @@ function connectorView(connector) {
   );
 }
 
-async function tenantChoice(chosen) {
-  const names = ownTenants() ?? (await askOverview()).data.status.tenants.map((tenant) => tenant.name);
-  if (names.length < 2) return [];
-  return [
-    el('label', { for: 'tenant' }, T.column.tenant),
-    el(
-      'select',
-      { id: 'tenant', name: 'tenant' },
-      el('option', { value: '' }, T.mailbox.everyTenant),
-      names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
-    ),
-  ];
-}
-
 export async function mailboxesPage(view) {
   const q = view.query.get('q') ?? '';
-  const tenant = view.query.get('tenant');
-  const choice = await tenantChoice(tenant);
   const form = el(
     'form',
     { class: 'ask', role: 'search', action: '/mailboxes', onsubmit: view.submit },
@@ -80,14 +66,13 @@ export async function mailboxesPage(view) {
       spellcheck: 'false',
       'aria-describedby': 'q-hint',
     }),
-    choice,
     el('button', {}, T.mailbox.search),
     el('p', { id: 'q-hint', class: 'dim' }, T.mailbox.hint),
   );
   const found = el('div', {});
   view.put(form, found);
   if (q.trim() !== '') {
-    const load = (after) => ask('mailboxes', { q, tenant, rows: 50, after }, view.signal);
+    const load = (after) => ask('mailboxes', { q, rows: 50, after }, view.signal);
     const reply = await load();
     found.replaceChildren(
       ...[notesView(reply.notes)].filter(Boolean),
@@ -95,7 +80,6 @@ export async function mailboxesPage(view) {
       el('p', {}, link('/mailbox', { name: q.trim() }, T.mailbox.open, name(q.trim()))),
     );
   }
-  if (!seesAll()) return;
   const connectors = await ask('connectors', {}, view.signal);
   view.add(
     section(
@@ -123,6 +107,7 @@ function mirrored(m) {
     [T.column.auth_policy, m.auth_policy && name(m.auth_policy)],
     [T.column.may_sign_in, truth(m.may_sign_in)],
     [T.column.restricted, truth(m.restricted)],
+    [T.column.listed, T.mailbox.listed[m.listed]],
     [T.column.id, el('code', {}, m.id)],
   ]);
 }
@@ -165,7 +150,7 @@ function usageView(u) {
         ),
   ];
 }
-function habitView(h) {
+export function habitView(h) {
   return facts(
     ['messages_hour', 'messages_day', 'now_hour', 'today']
       .map((key) => [T.column[key], count(h[key])])
@@ -176,7 +161,7 @@ function habitView(h) {
   );
 }
 
-function timeline(view, user, first) {
+export function timeline(view, user, first) {
   const place = el('div', {});
   let verdicts = null;
   const load = (after) => ask('log', { user, rows: 25, verdict: verdicts, after }, view.signal);
@@ -212,6 +197,23 @@ function pathOf(login) {
   return `mailboxes/${encodeURIComponent(whole(login))}`;
 }
 
+// What can be done about it, as it stands.
+function actsOf(m) {
+  const habit = m.habit;
+  const beyond = habit?.learnt && (habit.today > habit.messages_day || habit.now_hour > habit.messages_hour);
+  return [
+    ...(m.blocks.length > 0 ? ['unblock', ...(m.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block']),
+    ...(m.blocks.length === 0 && beyond ? ['accept'] : []),
+    'hold',
+    'release',
+    'discard',
+    ...(m.listed === 'allowed' ? [] : ['allow']),
+    ...(m.listed === 'denied' ? [] : ['deny']),
+    ...(m.listed === null ? [] : ['forget']),
+    ...(m.writeback && m.setting !== 'disabled' ? ['disable'] : []),
+  ];
+}
+
 export async function mailboxPage(view) {
   const login = view.query.get('name') ?? '';
   if (/^\.{0,2}$/.test(login)) {
@@ -219,13 +221,30 @@ export async function mailboxPage(view) {
     return;
   }
   view.title(name(login), login);
-  const [reply, log] = await Promise.all([
-    ask(pathOf(login), {}, view.signal),
+  const load = () => ask(pathOf(login), {}, view.signal);
+  const [first, log, verbs] = await Promise.all([
+    load(),
     askPart('log', { user: login, rows: 25 }, view.signal),
+    askVerbs(view.signal),
   ]);
+  const { mailbox } = first.data;
+  const all = el('div', {});
+  const past = el('div', {}, timeline(view, login, log), changesPart(mailbox ?? login, view.signal));
+  const set = (reply) => redraw(all, ...partsOfOne(reply, login, past, verbs, again, view.signal));
+  const again = () =>
+    load()
+      .then(set)
+      .catch((problem) => view.fail(problem));
+  view.title(name(mailbox ?? login), mailbox ?? login);
+  set(first);
+  view.put(all);
+}
+
+// All of it but what was decided, which stays as it is shown when the rest is asked for again.
+function partsOfOne(reply, login, past, verbs, again, signal) {
   const m = reply.data;
-  view.title(name(m.mailbox ?? login), m.mailbox ?? login);
-  view.put(
+  const acts = actButtons(verbs, userSubject(m.mailbox ?? login, m.habit !== null), actsOf(m), again, signal);
+  return [
     ...[notesView(reply.notes)].filter(Boolean),
     m.blocks.length === 0
       ? el('span', {})
@@ -244,6 +263,7 @@ export async function mailboxPage(view) {
             T.none,
           ),
         ),
+    ...(acts ? [section(T.act.heading, acts)] : []),
     el(
       'div',
       { class: 'columns' },
@@ -261,7 +281,7 @@ export async function mailboxPage(view) {
       section(T.mailbox.facts, mirrored(m)),
       section(T.mailbox.usage, usageView(m.usage)),
     ),
-    timeline(view, login, log),
+    past,
     ...(m.habit ? [section(T.mailbox.habit, habitView(m.habit))] : []),
     section(
       T.mailbox.cloud,
@@ -275,10 +295,11 @@ export async function mailboxPage(view) {
           { key: 'basic', number: true },
           { key: 'oauth', number: true },
           { key: 'tls' },
+          { key: 'clients', as: (clients) => name(clients.map((one) => one.client).join(', ') || null) },
         ],
         m.cloud,
         T.mailbox.cloudNone,
       ),
     ),
-  );
+  ];
 }

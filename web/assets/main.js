@@ -1,33 +1,37 @@
 // Which page the path names, the bands, and whether what is shown is live.
 import { T } from './text.js';
-import { Problem, ask, askOverview } from './api.js';
-import { badge, clock, el, link, name, time } from './dom.js';
+import { Problem, ask, askMode } from './api.js';
+import { badge, clock, count, el, link, name, pathTo, time } from './dom.js';
 import { onLive, startLive, stopLive } from './live.js';
 import { problemView } from './parts.js';
 import { overviewPage } from './overview.js';
 import { blocksPage } from './blocks.js';
 import { mailboxPage, mailboxesPage } from './mailbox.js';
+import { connectorPage } from './connector.js';
 import { explainPage } from './explain.js';
 import { reportPage, reportsPage } from './reports.js';
 import { auditPage } from './audit.js';
 import { systemPage } from './system.js';
-import { isSignedIn, mayRead, seesAll, setMe, signInForm, whoView } from './session.js';
+import { isSignedIn, mayRead, ownTenants, seesAll, setMe, signInForm, whoView } from './session.js';
+import { addressFor, chosenTenant, letChoose } from './tenant.js';
 
 // In the order of the navigation; those without a place in it belong under the one named. counts: also for those who see only counts; own:
-// also for those who see only some tenants.
+// also for those who see only some tenants; whole: it tells of the whole relay, whichever tenant was chosen.
 const PAGES = [
-  { path: '/', title: T.pages.overview, show: overviewPage, counts: true },
-  { path: '/blocks', title: T.pages.blocks, show: blocksPage },
+  { path: '/', title: T.pages.overview, show: overviewPage, counts: true, own: true },
+  { path: '/blocks', title: T.pages.blocks, show: blocksPage, own: true },
   { path: '/mailboxes', title: T.pages.mailboxes, show: mailboxesPage, own: true },
   { path: '/mailbox', title: T.pages.mailbox, show: mailboxPage, own: true, under: '/mailboxes' },
+  { path: '/connector', title: T.pages.connector, show: connectorPage, own: true, under: '/mailboxes' },
   { path: '/explain', title: T.pages.explain, show: explainPage },
   { path: '/reports', title: T.pages.reports, show: reportsPage, own: true },
   { path: '/reports/', title: T.pages.reports, show: reportPage, own: true, under: '/reports' },
-  { path: '/audit', title: T.pages.audit, show: auditPage },
-  { path: '/system', title: T.pages.system, show: systemPage },
+  { path: '/audit', title: T.pages.audit, show: auditPage, whole: true },
+  { path: '/system', title: T.pages.system, show: systemPage, own: true },
 ];
 const LOADING_MS = 300;
 const BANDS_MS = 60000;
+const LEARNING_MOST = 3;
 
 const main = document.getElementById('main');
 let leave = null;
@@ -54,13 +58,65 @@ function isFor(page) {
 function drawBar(page) {
   const here = page?.under ?? page?.path;
   document.getElementById('who').replaceChildren(...whoView(signedOut).filter((node) => node !== null));
+  document.querySelector('.brand').href = pathTo('/');
+  drawChoice();
+  drawScope(page);
   document.getElementById('nav').replaceChildren(
     el(
       'ul',
       {},
       PAGES.filter((one) => !one.under && isFor(one)).map((one) =>
-        el('li', {}, el('a', { href: one.path, 'aria-current': one.path === here ? 'page' : null }, one.title)),
+        el('li', {}, el('a', { href: pathTo(one.path), 'aria-current': one.path === here ? 'page' : null }, one.title)),
       ),
+    ),
+  );
+}
+
+// ---- whose rows are shown ----
+
+// The names of the tenants that can be chosen; null: not known yet.
+let tenantNames = null;
+// So many are a list; of more, the name is typed.
+const LISTED_MOST = 100;
+
+function drawChoice() {
+  const place = document.getElementById('choice');
+  const names = isSignedIn() && mayRead() ? (ownTenants() ?? tenantNames ?? []) : [];
+  const chosen = chosenTenant();
+  const choose = (event) => go(addressFor(event.target.value.trim() || null));
+  const attributes = { id: 'tenant', onchange: choose, autocomplete: 'off' };
+  if (names.length < 2) {
+    place.replaceChildren();
+  } else if (document.activeElement?.id !== 'tenant' || !place.contains(document.activeElement)) {
+    place.replaceChildren(
+      el('label', { for: 'tenant' }, T.column.tenant),
+      names.length > LISTED_MOST
+        ? el('input', { ...attributes, value: chosen, size: 12, placeholder: T.tenant.every, spellcheck: 'false' })
+        : el(
+            'select',
+            attributes,
+            el('option', { value: '' }, T.tenant.every),
+            names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
+          ),
+    );
+  }
+}
+// Said on each page.
+function drawScope(page) {
+  const own = isSignedIn() ? ownTenants() : null;
+  const chosen = chosenTenant();
+  const shown = chosen ?? own?.join(', ');
+  const place = document.getElementById('scope');
+  if (!isSignedIn() || !mayRead() || !shown || !page) return place.replaceChildren();
+  const all = chosen !== null && (own === null || own.length > 1) ? el('a', { href: addressFor(null) }, T.tenant.all) : '';
+  place.replaceChildren(
+    el(
+      'div',
+      { class: 'band' },
+      badge('one', T.tenant.word),
+      page.whole
+        ? el('span', {}, T.tenant.whole, ' ', all)
+        : el('span', {}, shown.includes(',') ? T.tenant.some : T.tenant.only, ' ', name(shown), '. ', all),
     ),
   );
 }
@@ -111,6 +167,7 @@ function viewOf(page, url, signal) {
     submit(event) {
       event.preventDefault();
       const query = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value !== ''));
+      if (chosenTenant() !== null) query.set('tenant', chosenTenant());
       go(`${new URL(event.target.action).pathname}${query.size > 0 ? `?${query}` : ''}`);
     },
   };
@@ -120,27 +177,30 @@ function viewOf(page, url, signal) {
 // Nobody is signed in, or not any more: the page waits behind the form.
 function signedOut() {
   setMe(null);
+  letChoose(false);
+  tenantNames = null;
   stopLive();
   leave?.abort();
   drawBar();
   document.getElementById('bands').replaceChildren();
+  document.getElementById('scope').replaceChildren();
   document.title = `${T.error['sign-in']} – ${T.program}`;
   main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
 }
-function signedIn() {
+async function signedIn() {
+  letChoose(mayRead());
+  await show(); // what is asked for comes first
   if (mayRead() && seesAll()) startLive();
-  show();
-  drawBands();
 }
 
 async function show() {
-  if (location.pathname === '/' && mayRead() && !seesAll()) history.replaceState(null, '', '/mailboxes');
   const url = new URL(location.href);
   const page = pageOf(url.pathname);
   leave?.abort();
   leave = new AbortController();
   const { signal } = leave;
   drawBar(page);
+  drawBands();
   if (!page) {
     main.replaceChildren(el('h1', {}, T.pages.missing), el('p', {}, T.missing));
     return;
@@ -194,30 +254,40 @@ function bandView(kind, ...children) {
 function wouldLink() {
   return link('/reports/would-refuse', {}, T.band.would);
 }
-function bandsOf(data) {
+function bandsOf(mode) {
   const bands = [];
-  if (data.status.config_problem) bands.push(bandView('bad', T.band.config, name(data.status.config_problem)));
-  if (data.monitor) bands.push(bandView('warn', T.band.monitor, ' ', wouldLink()));
-  else if (data.monitored.length > 0)
+  if (mode.config_problem) bands.push(bandView('bad', T.band.config, name(mode.config_problem)));
+  if (mode.monitor) bands.push(bandView('warn', T.band.monitor, ' ', wouldLink()));
+  else if (mode.monitored.length > 0)
     bands.push(
       bandView(
         'warn',
         T.band.some,
-        name(data.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')),
+        name(mode.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')),
         '. ',
         wouldLink(),
       ),
     );
-  for (const tenant of data.status.tenants)
-    if (tenant.learning_until)
-      bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
+  const learning = mode.tenants.filter((tenant) => tenant.learning_until);
+  for (const tenant of learning.slice(0, LEARNING_MOST))
+    bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
+  if (learning.length > LEARNING_MOST)
+    bands.push(bandView('off', T.band.learningMore(count(learning.length - LEARNING_MOST))));
   return bands;
 }
+// When the tenant changes meanwhile, it is said of the one that is shown.
 async function drawBands() {
-  if (!isFor(PAGES[0])) return;
+  if (!isSignedIn()) return;
+  const tenant = chosenTenant();
   try {
-    const { data } = await askOverview();
-    document.getElementById('bands').replaceChildren(...bandsOf(data));
+    const mode = await askMode();
+    if (tenant !== chosenTenant() || !isSignedIn()) return;
+    document.getElementById('bands').replaceChildren(...bandsOf(mode));
+    if (ownTenants() === null && mayRead() && tenantNames === null) {
+      const all = tenant === null ? mode : (await ask('mode', { tenant: null })).data;
+      tenantNames = all.tenants.map((one) => one.name);
+    }
+    drawChoice();
   } catch {
     // the page says it
   }

@@ -5,7 +5,6 @@ import {
   badge,
   count,
   el,
-  heading,
   link,
   name,
   say,
@@ -18,13 +17,26 @@ import {
 } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
-import { mayRead } from './session.js';
+import { isWhole, mayRead, seesAll } from './session.js';
 import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, problemView, subjectOf } from './parts.js';
 
 const OVERVIEW_MS = 15000;
+// Of some tenants there is no stream: what happens is asked for, at most so often.
+const TENANT_MS = 5000;
+const NETWORKS_MS = 60000;
+const NETWORKS_MOST = 12;
 const NEWEST = 12;
 const TENANTS = 9;
 const BLOCK_COLUMNS = [{ key: 'subject', as: subjectOf }, { key: 'since', as: (t) => time(t) }, { key: 'limit' }];
+
+const NETWORK_COLUMNS = [
+  { key: 'network' },
+  { key: 'tenant' },
+  { key: 'first', as: (t) => time(t) },
+  { key: 'messages', number: true },
+  { key: 'logins', number: true },
+  { key: 'last_login', title: T.column.login, as: mailboxLink },
+];
 
 function directoryLight(directory) {
   if (directory.state !== 'read') return ['bad', T.overview.directory[directory.state] ?? directory.state];
@@ -41,11 +53,21 @@ function listenerLight(listener) {
   const kind = listener.state === 'answers' ? 'good' : listener.state.startsWith('not looked') ? 'off' : 'bad';
   return [kind, T.overview.listener(listener.program, listener.state)];
 }
+function clusterLights(cluster) {
+  const lights = [cluster.shares ? ['good', T.overview.cluster.shares] : ['bad', T.overview.cluster.alone(cluster.why)]];
+  if (!cluster.shares) return lights;
+  if (cluster.silent > 0) lights.push(['bad', T.overview.cluster.silent(cluster.silent_names)]);
+  if (cluster.differing > 0) lights.push(['warn', T.overview.cluster.differing(cluster.differing_names)]);
+  if (cluster.silent + cluster.differing === 0) lights.push(['good', T.overview.cluster.others(count(cluster.relays))]);
+  return lights;
+}
+// Of some tenants there is nothing of the relay itself.
 function lightsOf(status) {
   const oldest = [...status.tenants].sort((a, b) => a.settings_at - b.settings_at);
   const lights = [
-    ...status.listeners.map(listenerLight),
-    directoryLight(status.directory),
+    ...(status.listeners ?? []).map(listenerLight),
+    ...(status.cluster ? clusterLights(status.cluster) : []),
+    ...(status.directory ? [directoryLight(status.directory)] : []),
     ...oldest.slice(0, TENANTS).map(tenantLight),
   ];
   if (oldest.length > TENANTS) lights.push(['good', T.overview.tenants(count(oldest.length - TENANTS))]);
@@ -55,7 +77,8 @@ function lightsOf(status) {
         ? ['bad', T.overview.given(status.notices.given_up)]
         : [status.notices.waiting ? 'warn' : 'good', T.overview.alerts(status.notices.waiting)],
     );
-  if (status.journal_dropped !== undefined)
+  if (status.journal_dropped === null) lights.push(['warn', T.overview.journalUnknown]);
+  else if (status.journal_dropped !== undefined)
     lights.push([status.journal_dropped ? 'bad' : 'good', T.overview.journal(status.journal_dropped)]);
   if (status.counters?.entries)
     lights.push(
@@ -88,8 +111,11 @@ function reasonsView(reasons) {
     T.overview.quiet,
   );
 }
+function connectorLink(one) {
+  return link('/connector', { name: one }, name(one));
+}
 function rankingView(kind, rows) {
-  const who = kind.includes('login') ? mailboxLink : name;
+  const who = kind.includes('login') ? mailboxLink : kind === 'top_connectors' ? connectorLink : name;
   return el(
     'section',
     {},
@@ -112,19 +138,19 @@ function keyOf(decision) {
 }
 
 export async function overviewPage(view) {
-  // Who sees only counts has no rows, and no stream.
-  const [first, log] = await Promise.all([
-    askOverview(),
-    mayRead() ? askPart('log', { rows: NEWEST }, view.signal) : { data: [] },
-  ]);
+  // Who sees only counts has no rows; and who sees some tenants no stream.
+  const whole = isWhole();
+  const first = await askOverview();
   const chart = hourChart(view.signal);
+  const hour = el('div', {});
   const lights = el('div', {});
   const reasons = el('div', {});
   const blocked = el('div', {});
   const rankings = el('div', { class: 'columns' });
   const changes = el('div', {});
   const newest = el('div', {});
-  let seen = log.data;
+  const networks = el('div', {});
+  let seen = [];
   let blockedNow = null;
 
   function setBlocks(blocks, n) {
@@ -136,9 +162,20 @@ export async function overviewPage(view) {
     blockedNow = n;
   }
   function set({ data, notes }) {
+    const unknown = data.decisions === null || data.status.journal_dropped === null;
+    if (unknown) hour.replaceChildren(el('p', { class: 'none' }, T.overview.newestUnknown));
+    else if (chart.node.parentNode !== hour) hour.replaceChildren(chart.node);
+    if (data.decisions) {
+      seen = data.decisions;
+      drawDecisions();
+    } else if (data.decisions === null) {
+      newest.replaceChildren(el('p', { class: 'none' }, T.overview.newestUnknown));
+    }
     lights.replaceChildren(...[notesView(notes), lightsView(data.status)].filter((node) => node !== null));
     chart.set(structuredClone(data.rates));
-    reasons.replaceChildren(reasonsView(data.rates.reasons));
+    reasons.replaceChildren(
+      unknown ? el('p', { class: 'none' }, T.overview.newestUnknown) : reasonsView(data.rates.reasons),
+    );
     rankings.replaceChildren(
       ...Object.keys(T.overview.top)
         .filter((kind) => data.status[kind]?.length > 0)
@@ -166,9 +203,40 @@ export async function overviewPage(view) {
     drawDecisions();
   }
 
+  // Asked for once the rest is there: it goes through a day.
+  async function setNetworks() {
+    const reply = await askPart('networks', { rows: NETWORKS_MOST }, view.signal);
+    networks.replaceChildren(
+      ...(reply.problem
+        ? [problemView(reply.problem)]
+        : [
+            ...reply.notes.map((note) => el('p', { class: 'dim' }, sentence(note))),
+            table(T.overview.networks, NETWORK_COLUMNS, reply.data, T.overview.networksNone),
+            reply.next === null ? null : el('p', {}, link('/reports/new-networks', {}, T.overview.networksMore)),
+          ].filter((node) => node !== null)),
+    );
+  }
+  async function setOwnBlocks() {
+    const { data, next, problem } = await askPart('blocks', { rows: 20 }, view.signal);
+    if (problem) blocked.replaceChildren(problemView(problem));
+    else setBlocks(data, next === null ? data.length : (first.data.status.blocks ?? data.length));
+  }
+  async function again() {
+    set(await askOverview());
+    if (!whole && mayRead()) await setOwnBlocks();
+  }
+  // What happens elsewhere may be of the tenants, too: they are looked at again, not more often than TENANT_MS.
+  let waits = false;
+  function lookAgain() {
+    if (waits || document.hidden) return;
+    waits = true;
+    setTimeout(() => {
+      waits = false;
+      if (!view.signal.aborted) again().catch(() => {});
+    }, TENANT_MS);
+  }
+
   set(first);
-  if (log.problem) newest.append(problemView(log.problem));
-  else drawDecisions();
   blocked.append(
     el(
       'p',
@@ -178,10 +246,21 @@ export async function overviewPage(view) {
   );
   view.put(
     section(T.overview.state, lights),
-    el('section', {}, heading(T.overview.hour), chart.node),
+    section(T.overview.hour, hour),
     el('div', { class: 'columns' }, section(T.overview.blocked, blocked), section(T.overview.reasons, reasons)),
-    ...(mayRead() ? [section(T.overview.newest, newest), rankings, section(T.overview.changes, changes)] : []),
+    ...(mayRead()
+      ? [
+          section(T.overview.newest, newest),
+          rankings,
+          section(T.overview.networks, networks),
+          section(T.overview.changes, changes),
+        ]
+      : []),
   );
-  onLive((kind, what) => kind === 'event' && onEvent(what), view.signal);
-  view.each(OVERVIEW_MS, async () => set(await askOverview()));
+  onLive((kind, what) => kind === 'event' && (whole ? onEvent(what) : lookAgain()), view.signal);
+  view.each(whole || !mayRead() || seesAll() ? OVERVIEW_MS : TENANT_MS, again);
+  if (!mayRead()) return;
+  if (!whole) setOwnBlocks().catch((problem) => view.fail(problem));
+  setNetworks().catch((problem) => view.fail(problem));
+  view.each(NETWORKS_MS, setNetworks);
 }

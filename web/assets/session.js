@@ -3,13 +3,17 @@ import { T } from './text.js';
 import { ask } from './api.js';
 import { el, name } from './dom.js';
 import { problemView } from './parts.js';
+import { chosenTenant } from './tenant.js';
 
 const RANKS = { viewer: 1, reader: 2, operator: 3, admin: 4 };
 let me = null;
+// A web server before this has people sign in; a page of ours can't.
+let byProxy = false;
 
 // The reply of /api/v1/me or of signing in; null: nobody.
 export function setMe(reply) {
   me = reply;
+  byProxy ||= reply?.way === 'proxy';
 }
 export function isSignedIn() {
   return me !== null;
@@ -23,13 +27,25 @@ export function seesAll() {
   return me !== null && me.tenants === null;
 }
 
+// Nothing is left out: no tenant was chosen, either.
+export function isWhole() {
+  return seesAll() && chosenTenant() === null;
+}
+
 // Those somebody is bound to; null: all.
 export function ownTenants() {
   return me?.tenants ?? null;
 }
 
+export function mayDo(role) {
+  return me !== null && RANKS[me.role] >= RANKS[role];
+}
+export function whoAsks() {
+  return el('span', {}, name(me?.name), ` (${T.role[me?.role] ?? me?.role})`);
+}
+
 // A change, by POST. A session proves that a page of ours asks.
-function change(path, body) {
+export function change(path, body) {
   const headers = { 'Content-Type': 'application/json' };
   if (me?.proof) headers['X-Postern-Proof'] = me.proof;
   return ask(path, {}, undefined, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -52,13 +68,17 @@ export function whoView(left) {
     left();
   }
   return [
-    el('span', {}, name(me.name), ` (${T.role[me.role] ?? me.role})`),
+    whoAsks(),
     me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
+    me.sign_out ? el('a', { href: me.sign_out }, T.signIn.out) : null,
   ];
 }
 
 // Shown where a page would have been; done(): somebody is signed in.
 export function signInForm(done) {
+  if (byProxy) {
+    return el('p', {}, T.signIn.ended, ' ', el('button', { type: 'button', onclick: () => location.reload() }, T.signIn.again));
+  }
   const login = el('input', {
     id: 'name',
     name: 'name',
