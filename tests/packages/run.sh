@@ -240,6 +240,22 @@ web_can_ask()
     running systemctl status --no-pager postern-act.service
     return 1
 }
+# What it cannot see itself is checked for it, by the unit as it is shipped, and again when Postfix's configuration changes.
+web_has_check()
+{
+    local kept=/var/lib/postern/spool/checks/postfix.json before
+    running systemctl is-active postern-check-postfix.path postern-check-postfix.timer &&
+        folder /var/lib/postern/spool/checks postern:postern 2750 && running systemctl start postern-check-postfix.service &&
+        folder $kept postern:postern 640 && running grep -q '"findings"' $kept || return 1
+    before=$(running stat -c %i $kept)
+    running sh -c 'echo "# changed" >>/etc/postfix/main.cf'
+    for _ in $(seq 300); do
+        [ "$(running stat -c %i $kept)" = "$before" ] || return 0
+        sleep 0.2
+    done
+    running systemctl status --no-pager postern-check-postfix.path
+    return 1
+}
 web_is_for_its_group()
 {
     folder /run/postern-web/web.sock root:postern-web 660 && folder /etc/postern/web-users root:postern-web 640 &&
@@ -354,6 +370,7 @@ check 'the web program answers on its socket, as all are there' web_ready
 check 'and reads state, directory and journal' web_sees_all
 check 'but can change none of them' web_can_change_nothing
 check 'the helper takes what it asks for' web_can_ask
+check 'Postfix is checked for it' web_has_check
 check 'it answers root and its group, and nobody else' web_is_for_its_group
 check 'a user who tries passwords shuts out no other' tries_of_each_user
 check 'all that can be asked for can be switched on' set_up_actions
