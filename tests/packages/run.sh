@@ -186,11 +186,15 @@ answers()
     shift
     for _ in $(seq 200); do
         said=$(running setpriv --reuid=postfix --regid=postfix --init-groups perl /usr/local/lib/ask.pl "$@" 2>&1)
-        case $said in *451\ 4.7.0*) sleep 0.5 ;; *) break ;; esac
+        # shellcheck disable=SC2254  # a pattern is what is wanted
+        case $said in
+        $pattern) return 0 ;;
+        *451\ 4.7.0*) sleep 0.5 ;;
+        *) break ;;
+        esac
     done
     echo "$said"
-    # shellcheck disable=SC2254  # a pattern is what is wanted
-    case $said in $pattern) ;; *) return 1 ;; esac
+    return 1
 }
 
 # What web.pl says: the status and the body. The first of these comes when all services have said that they are there.
