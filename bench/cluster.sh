@@ -140,22 +140,6 @@ of_blocks()
 
 # ---- the mail path ----
 
-# policyd_pairs STATE OTHER: another policy server beside one without a cluster.
-policyd_pairs()
-{
-    local round name alone_row other_row
-    rm -f "$work/costs" "$work/p99s"
-    for round in $(seq "$rounds"); do
-        for name in $([ $((round % 2)) = 1 ] && echo alone "$2" || echo "$2" alone); do
-            measure cluster "$1" "$name" "$round" "$build/bench/policy_load" -c 16 -d 1 -m "$mailboxes"
-            [ "$name" = alone ] && alone_row=$(tail -n 1 "$results") || other_row=$(tail -n 1 "$results")
-        done
-        ratio "$(field cpu_us "$other_row")" "$(field cpu_us "$alone_row")" >>"$work/costs"
-        ratio "$(field p99_us "$other_row")" "$(field p99_us "$alone_row")" >>"$work/p99s"
-    done
-    echo "policyd, $1: processor time a request $(median <"$work/costs") times, p99 $(median <"$work/p99s") times that of one without (medians of $rounds pairs)"
-}
-
 of_policyd()
 {
     local cluster flusher mailboxes=${MAILBOXES:-1000000} run=$work/run name
@@ -169,21 +153,21 @@ of_policyd()
         serve $name "$work/$name.policyd" "$build/postern-policyd" -c "$work/$name.conf"
         "$build/bench/policy_load" -c 16 -d 3 -m "$mailboxes" -s 1000 "${server_at[$name]}" >/dev/null
     done
-    policyd_pairs 'another one without a cluster (what the machine does)' twin
+    policyd_pairs cluster 'another one without a cluster (what the machine does)' twin
     redis_start
     "$build/postern-cluster" -c "$work/shared.conf" 2>>"$work/cluster.log" &
     cluster=$!
     until grep -q 'shares with the cluster' "$work/cluster.log"; do sleep 0.1; kill -0 $cluster || die "$(cat "$work/cluster.log")"; done
-    policyd_pairs 'Redis there' shared
+    policyd_pairs cluster 'Redis there' shared
     while :; do redis FLUSHALL >/dev/null; sleep 0.5; done &
     flusher=$!
-    policyd_pairs 'Redis emptied all the time' shared
+    policyd_pairs cluster 'Redis emptied all the time' shared
     kill $flusher
     wait $flusher 2>/dev/null
     kill -STOP "$redis_pid"
-    policyd_pairs 'Redis hangs' shared
+    policyd_pairs cluster 'Redis hangs' shared
     redis_stop
-    policyd_pairs 'Redis stopped' shared
+    policyd_pairs cluster 'Redis stopped' shared
     kill $cluster
     wait $cluster 2>/dev/null
     for name in alone twin shared; do unserve $name; done

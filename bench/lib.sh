@@ -192,3 +192,19 @@ measure()
         "$(ratio $((after - before)) "$served")" "$(family_memory "${server_pid[$name]}" ${with_pids:-})" >>"$results"
     say "  $suite $point ${as:-$name} $round: $(field "${out%%=*}" "$out") ${out%%=*}, $(field rps "$out")$(field mps "$out")/s, p99 $(field p99_us "$out") us"
 }
+
+# policyd_pairs SUITE STATE OTHER: of $rounds pairs, what the policy server OTHER costs beside the one called "alone".
+policyd_pairs()
+{
+    local round name alone_row other_row
+    rm -f "$work/costs" "$work/p99s"
+    for round in $(seq "$rounds"); do
+        for name in $([ $((round % 2)) = 1 ] && echo alone "$3" || echo "$3" alone); do
+            measure "$1" "$2" "$name" "$round" "$build/bench/policy_load" -c 16 -d 1 -m "$mailboxes"
+            [ "$name" = alone ] && alone_row=$(tail -n 1 "$results") || other_row=$(tail -n 1 "$results")
+        done
+        ratio "$(field cpu_us "$other_row")" "$(field cpu_us "$alone_row")" >>"$work/costs"
+        ratio "$(field p99_us "$other_row")" "$(field p99_us "$alone_row")" >>"$work/p99s"
+    done
+    echo "policyd, $2: processor time a request $(median <"$work/costs") times, p99 $(median <"$work/p99s") times that of the one beside it (medians of $rounds pairs)"
+}

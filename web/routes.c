@@ -182,7 +182,7 @@ static void serve(struct web *web, const struct route *route, struct evhttp_requ
     if (route->serve != NULL) {
         route->serve(web, &who, request);
     } else if (route->has_rows && stream_wanted(slice_of(evhttp_request_get_uri(request)))) {
-        stream_serve(web->streams, route, scope, request);
+        stream_serve(web->streams, route, &who, request);
     } else {
         if (wants_open_metrics(route, request))
             route = &open_metrics;

@@ -57,7 +57,7 @@ struct stream {
     size_t n;
     char piece[PIECE_BYTES];
     char target[TARGET_MAX + 1];
-    char scope[SCOPE_MAX + 1];
+    struct who who;
     int status;
     struct error e;
     /* of both, under the lock */
@@ -153,7 +153,7 @@ static int make_rows(struct stream *s, FILE *to)
     struct web *web = s->owner->web;
     static const struct terminal none = {.columns = 0};
     struct page page = {
-        .asked = s->asked, .scope = slice_of(s->scope), .shelf = web->shelf, .live = web->live, .look = web->look};
+        .asked = s->asked, .scope = slice_of(s->who.scope), .shelf = web->shelf, .live = web->live, .look = web->look};
     struct printer *printer = print_begin(to, formats[s->format].printer, &none, "postern-web", NULL);
 
     if (printer == NULL)
@@ -299,6 +299,8 @@ static void go_on(struct stream *s)
 
     if (s->sending)
         return;
+    if (s->request != NULL && !access_still(&s->owner->web->access, &s->who))
+        server_drop(s->request);
     if ((piece = evbuffer_new()) == NULL) {
         stop(s);
         s->status = PAGE_NO_FILE;
@@ -360,11 +362,11 @@ static void on_done(struct job *job)
     go_on(s);
 }
 
-static struct stream *stream_new(struct streams *streams, const struct route *route, struct slice scope,
+static struct stream *stream_new(struct streams *streams, const struct route *route, const struct who *who,
                                  struct evhttp_request *request)
 {
     struct stream *s = calloc(1, sizeof *s);
-    struct buf target, whose;
+    struct buf target;
 
     if (s == NULL)
         return NULL;
@@ -383,8 +385,7 @@ static struct stream *stream_new(struct streams *streams, const struct route *ro
     s->wake = s->wake_fd >= 0 ? event_new(streams->base, s->wake_fd, EV_READ | EV_PERSIST, on_wake, s) : NULL;
     target = buf_over(s->target, sizeof s->target);
     buf_add(&target, slice_of(evhttp_request_get_uri(request)));
-    whose = BUF_OVER(s->scope);
-    buf_add(&whose, scope);
+    s->who = *who;
     if (s->asked != NULL && s->rows != NULL && s->ready != NULL && s->wake != NULL && event_add(s->wake, NULL) == 0 &&
         pool_add(streams->pool, &s->job) == 0)
         return s;
@@ -392,10 +393,10 @@ static struct stream *stream_new(struct streams *streams, const struct route *ro
     return NULL;
 }
 
-void stream_serve(struct streams *streams, const struct route *route, struct slice scope,
+void stream_serve(struct streams *streams, const struct route *route, const struct who *who,
                   struct evhttp_request *request)
 {
-    struct stream *s = stream_new(streams, route, scope, request);
+    struct stream *s = stream_new(streams, route, who, request);
 
     if (s == NULL) {
         (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "10");

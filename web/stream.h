@@ -21,8 +21,9 @@ void streams_free(struct streams *streams);
 
 /* Is a table wanted whole? By "format=" in the query of the target. */
 bool stream_wanted(struct slice target);
-/* Replies to the request with all rows of the route's table that the scope has. In the loop's thread. */
-void stream_serve(struct streams *streams, const struct route *route, struct slice scope,
+/* Replies to the request with all rows of the route's table that somebody may have, while they are who they are. In
+ * the loop's thread. */
+void stream_serve(struct streams *streams, const struct route *route, const struct who *who,
                   struct evhttp_request *request);
 
 #endif

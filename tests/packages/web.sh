@@ -48,7 +48,7 @@ make_root()
 start()
 {
     boot 'ssh*' && online sh -c 'cd /root && apt install ./postern_*.deb ./postern-policyd_*.deb ./postern-milter_*.deb ./postern-mirror_*.deb ./postern-common_*.deb' &&
-        running ip link set lo up && running sh -c 'printf "%s\n" anna@contoso.example >/root/mailboxes.txt' &&
+        running sh -c 'printf "%s\n" anna@contoso.example >/root/mailboxes.txt' &&
         running postern-mirror import --tenant contoso /root/mailboxes.txt && running systemctl start postern-policyd ssh
 }
 

@@ -66,4 +66,20 @@ is 'both formats have the same families' \
     "$(for type in text/plain 'application/openmetrics-text; version=1.0.0'; do
         curl -s -H "Authorization: Bearer $token" -H "Accept: $type" "http://127.0.0.1:$port/metrics" | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sed 's/_total$//' | sort | sha256sum
     done | uniq | wc -l)" 1
+metrics() { curl -s -H "Authorization: Bearer $token" "${@:2}" -H "Accept: $1" "http://127.0.0.1:$port/metrics"; }
+is 'promtool reads the text format' "$(metrics text/plain | "$PROMTOOL" check metrics 2>&1)" ''
+# What a client accepts, and the format that it gets. Prometheus itself reads OpenMetrics, above.
+is 'each client gets a format that it reads' "$(for accept in '' '*/*' 'text/plain;version=0.0.4' 'text/html, */*;q=0.1' \
+    'application/openmetrics-text; version=1.0.0; charset=utf-8' 'Application/OpenMetrics-Text;version=0.0.1,*/*;q=0.1'; do
+    metrics "$accept" -o /dev/null -w '%{content_type}\n'
+done | sed 's/;.*//' | tr '\n' ' ')" 'text/plain text/plain text/plain text/plain application/openmetrics-text application/openmetrics-text '
+metrics text/plain >"$T/families"
+is 'all that is promised is there' "$(for family in up listener_up decisions_total decision_seconds limit_hits_total blocks_made_total blocks \
+    would_refuse_total auth_failures_total directory_generation directory_mailboxes directory_settings_timestamp_seconds \
+    directory_part_timestamp_seconds mirror_run_timestamp_seconds notices_waiting counters_entries \
+    counters_live counters_crowded_total habits_known habits_learning tenant_learning_until_timestamp_seconds journal_dropped_total build_info; do
+    grep -q "^# TYPE postern_$family " "$T/families" || echo "$family"
+done)" ''
+is 'the histogram has sixteen buckets, of each front end' "$(grep '^postern_decision_seconds_bucket' "$T/families" | sed 's/.*program="\([a-z-]*\)".*/\1/' | sort | uniq -c | tr -s ' ' | tr '\n' ,)" ' 16 milter, 16 policyd,'
+is 'no label names a login, a mailbox or a client' "$(grep -v '^#' "$T/families" | grep -c '@\|[{,]\(login\|user\|client\|mailbox\|sender\)=\|127\.0\.0')" 0
 exit $status

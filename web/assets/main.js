@@ -187,10 +187,10 @@ function signedOut() {
   document.title = `${T.error['sign-in']} – ${T.program}`;
   main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
 }
-function signedIn() {
+async function signedIn() {
   letChoose(mayRead());
+  await show(); // what is asked for comes first
   if (mayRead() && seesAll()) startLive();
-  show();
 }
 
 async function show() {
