@@ -117,7 +117,7 @@ const struct cli_command cli_commands[] = {
      "  --yes              do not ask\n"
      "  --json             for programs instead of people\n",
      cmd_learn, false, false},
-    {"audit", "[--days N] [--basic-shutdown | --accept RULE ...] [--json | --junit]",
+    {"audit", "[--days N] [OPTION...] [--json | --junit]",
      "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --basic-shutdown   instead: who stops when Exchange Online takes no passwords\n"
@@ -126,7 +126,7 @@ const struct cli_command cli_commands[] = {
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",
      cmd_audit, false, true},
-    {"check-postfix", "[--config-dir DIR] [--keep | --accept RULE ...] [--json | --junit]",
+    {"check-postfix", "[--config-dir DIR] [OPTION...] [--json | --junit]",
      "Does Postfix's configuration leave postern something to decide?",
      "  --config-dir DIR   Postfix's, in place of its default one\n"
      "  --keep             instead of showing it: for the pages of postern-web\n" ACCEPT_HELP

@@ -102,7 +102,7 @@ contoso,both@contoso.example,cloud-report
 contoso,relay@contoso.example,relay
 contoso,report@contoso.example,cloud-report
 contoso,stranger@contoso.example,cloud-report'
-is 'with messages, mechanism and the oldest TLS' "$(echo "$before" | grep report@contoso)" '*,cloud-report,*Z,*Z,1200,,,,,1200,0,TLSv1.1,,'
+is 'with messages, mechanism and the oldest TLS' "$(echo "$before" | grep report@contoso)" '*,cloud-report,*Z,*Z,1200,,,,,1200,0,TLSv1.1,,contoso.example,,,,,,,,'
 m import --tenant contoso "$work/SMTP AUTH clients.csv" >/dev/null 2>&1
 is 'imported again, it counts once' "$(csv used)" "$before"
 is 'basic shows both' "$(csv basic | cut -d, -f2,3,4 | tail -n +2 | tr '\n' ' ')" 'both@contoso.example,relay,5 relay@contoso.example,relay,5 report@contoso.example,cloud-report,1200 '
@@ -136,7 +136,7 @@ t=$(days_ago 1)
 history "INSERT INTO cloud_use VALUES ('contoso','cloud@contoso.example','sign-ins',$t,$t,7,7,0,NULL,'203.0.113.9=$t')"
 history "INSERT INTO cloud_use VALUES ('contoso','silent@contoso.example','failures',$t,$t,99,0,0,NULL,'198.51.100.66=$t')"
 history "INSERT INTO cloud_use VALUES ('contoso','','failures',$t,$t,5,0,0,NULL,NULL)"
-is 'who signed in is not said to have sent' "$(csv used | grep cloud-sign-ins)" 'contoso,cloud@contoso.example,cloud-sign-ins,*Z,*Z,,,,,7,7,0,,203.0.113.9,'
+is 'who signed in is not said to have sent' "$(csv used | grep cloud-sign-ins)" 'contoso,cloud@contoso.example,cloud-sign-ins,*Z,*Z,,,,,7,7,0,,203.0.113.9,contoso.example,,,,,,,,'
 is 'failures are no use' "$(csv used | grep -c silent; csv unused --days 7 | grep -c silent)" '0
 1'
 is 'and are shown apart' "$(csv failed-sign-ins)" 'tenant,mailbox,failed,first,last,clients

@@ -54,6 +54,7 @@ is 'and that is shown' "$(call reader "actions/$id" | sed '$d' | jq -r '.data | 
 is 'the request is gone' "$(ls "$S")" ''
 is 'the block has who, and why' "$(p blocks --json | jq -r '.[0].reason')" 'web:operator: stolen <b>password</b>'
 is 'unblocked it passes' "$(ask operator '{"verb":"unblock","subject":"'$A'","reason":"it was the owner"}') $(submit $A)" 'done unblocked*250*'
+is 'who lifted the block is kept, and why' "$(p blocks --ended --json | jq -r '.[0] | "\(.subject) \(.how) by \(.by): \(.why)"')" "user $A lifted by web:operator: it was the owner"
 is 'the log has both, the newest first' "$(call reader actions | sed '$d' | jq -r '.data | map(.verb + " " + .state) | join(", ")')" 'unblock done, block done'
 is 'in pages' "$(call reader 'actions?rows=1&after=1' | sed '$d' | jq -r '.data[0].verb')" block
 

@@ -244,13 +244,16 @@ web_can_ask()
 web_has_check()
 {
     local kept=/var/lib/postern/spool/checks/postfix.json before
+    # Where nobody answered what Postfix is to be, there is none yet.
+    running sh -c 'cd /etc/postfix && { [ -e main.cf ] || cp /usr/share/postfix/main.cf.debian main.cf; } &&
+        { [ -e master.cf ] || cp /usr/share/postfix/master.cf.dist master.cf; }' || return 1
     running systemctl is-active postern-check-postfix.path postern-check-postfix.timer &&
         folder /var/lib/postern/spool/checks postern:postern 2750 && running systemctl start postern-check-postfix.service &&
-        folder $kept postern:postern 640 && running grep -q '"findings"' $kept || return 1
-    before=$(running stat -c %i $kept)
+        folder "$kept" postern:postern 640 && running grep -q '"findings"' "$kept" || return 1
+    before=$(running stat -c %i "$kept")
     running sh -c 'echo "# changed" >>/etc/postfix/main.cf'
     for _ in $(seq 300); do
-        [ "$(running stat -c %i $kept)" = "$before" ] || return 0
+        [ "$(running stat -c %i "$kept")" = "$before" ] || return 0
         sleep 0.2
     done
     running systemctl status --no-pager postern-check-postfix.path
