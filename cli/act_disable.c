@@ -105,11 +105,13 @@ static int find_mailbox(struct cli *own, const struct act *act, struct subject *
 int act_disable_ask(struct cli *own, const struct act *act)
 {
     struct subject *x = malloc(sizeof *x);
-    struct address mailbox;
-    int status = x != NULL ? find_mailbox(own, act, x, &mailbox) : cli_fail(own, "out of memory");
+    struct address mailbox = {.n = 0};
     char *text = NULL;
+    int status;
 
-    if (status == CLI_OK) {
+    if (x == NULL)
+        return cli_fail(own, "out of memory");
+    if ((status = find_mailbox(own, act, x, &mailbox)) == CLI_OK) {
         text = request_of(act, x->verdict.identity.tenant_config->name, address_slice(&mailbox));
         status = text != NULL ? leave(own, act, text) : cli_fail(own, "out of memory");
     }

@@ -17,7 +17,7 @@ mkdir -p "$made"
     echo "const uPlot = (() => {"
     sed 's/^export { uPlot as default };$/return uPlot;/' $from/uPlot.esm.js
     echo "})();"
-    for module in text tenant dom api live chart parts session outcome question acts overview ended blocks mailbox connector \
+    for module in text tenant dom api live chart parts session outcome question acts overview ended blocks history mailbox connector \
         explain reports audit relay system main; do
         awk '/^import / { within = 1 } within { if (/;$/) within = 0; next } { sub(/^export /, ""); print }' "$from/$module.js"
     done

@@ -29,7 +29,7 @@ export -f run_one
 BIN=$B VARIANT=coverage tests/integration/bypass.sh >"$T/out" 2>&1 || { echo "not ok bypass"; tail -n 20 "$T/out" | sed 's/^/# /'; }
 
 # What people read is held by scripts, which are judged where they run by themselves.
-printf '%s\n' tests/integration/{cli,audit,check_postfix,terminal,readers,alerts,cloud_use,settings_log,basic_shutdown,learn,cluster_beats,cluster_log,cluster_mirror,web,web_api,web_access}.sh |
+printf '%s\n' tests/integration/{cli,audit,check_postfix,terminal,readers,alerts,cloud_use,settings_log,basic_shutdown,learn,cluster_beats,cluster_log,cluster_mirror,web,web_api,web_access,web_tenants,web_cluster}.sh |
     BUILD=$B xargs -P "$(nproc)" -n 1 timeout 600 >/dev/null 2>&1
 
 for source in core/*/*.c; do

@@ -204,13 +204,17 @@ void look_metrics(struct look *look, bool open, struct answer_text *out)
     const struct report_files *files;
     struct picture *p;
     struct error e;
+    char *text = NULL;
+    size_t n = 0;
 
-    *out = (struct answer_text){.status = 200, .type = open ? TYPE_OPEN_METRICS : TYPE_METRICS};
     if ((p = look_begin(look, &files, &e)) != NULL) {
-        print(p, files, open ? metrics_report_open : metrics_report, &out->text, &out->n);
+        print(p, files, open ? metrics_report_open : metrics_report, &text, &n);
         look_end(look);
     }
-    if (out->text == NULL)
+    if (text != NULL)
+        *out =
+            (struct answer_text){.status = 200, .type = open ? TYPE_OPEN_METRICS : TYPE_METRICS, .text = text, .n = n};
+    else
         put_text(out, 503, TYPE_TEXT, SLICE("there is nothing to read; the log of postern-web says why\n"));
 }
 

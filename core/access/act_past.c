@@ -48,8 +48,13 @@ struct act_past *act_past_read(const char *path, struct error *e)
     struct act_log log = {NULL, 0};
     json_t *line = NULL;
     enum act_state state;
-    int rc = past != NULL ? act_log_read(path, ACT_LOG_MAX, &log, e) : error_set(e, "the log of actions: no memory");
+    int rc;
 
+    if (past == NULL) {
+        (void)error_set(e, "the log of actions: no memory");
+        return NULL;
+    }
+    rc = act_log_read(path, ACT_LOG_MAX, &log, e);
     while (rc == 0 && act_log_back(&log, &line))
         if (act_line_state(line, &state))
             rc = add(past, act_line_text(line, "id"), state, act_line_at(line), e);

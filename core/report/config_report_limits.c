@@ -198,17 +198,24 @@ static void add_only(struct buf *b, const struct config *c, const struct limit_o
         add_name(b, &between, c->connectors[only->connectors[i]].name);
 }
 
+/* How much it allows, for each of what, and what becomes of more: parts of one sentence. */
+static void add_limit(const struct config *c, const struct limit_config *limit, struct buf *figure, struct buf *each,
+                      struct buf *over)
+{
+    if (!limit->beyond_habit)
+        buf_addf(figure, "%s", mirrored[limit->mirrored]);
+    add_figure(figure, limit, &limit->figure);
+    add_key(each, limit);
+    add_only(each, c, &limit->only);
+    add_then(over, limit);
+}
+
 static void tell_limit(struct teller *t, const struct config *c, const struct limit_config *limit)
 {
     char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
-    if (!limit->beyond_habit)
-        buf_addf(&b, "%s", mirrored[limit->mirrored]);
-    add_figure(&b, limit, &limit->figure);
-    add_key(&b, limit);
-    add_only(&b, c, &limit->only);
-    add_then(&b, limit);
+    add_limit(c, limit, &b, &b, &b);
     tell(t, "%s: %s.", limit->name, text);
     if (limit->reply != NULL)
         tell(t, "%s replies: %s", limit->name, limit->reply);
@@ -262,12 +269,7 @@ void put_limits(const struct config *c, struct printer *out)
         char figure[TELL_LINE_MAX], each[TELL_LINE_MAX], over[200];
         struct buf f = BUF_OVER(figure), k = BUF_OVER(each), o = BUF_OVER(over);
 
-        if (!limit->beyond_habit)
-            buf_addf(&f, "%s", mirrored[limit->mirrored]);
-        add_figure(&f, limit, &limit->figure);
-        add_key(&k, limit);
-        add_only(&k, c, &limit->only);
-        add_then(&o, limit);
+        add_limit(c, limit, &f, &k, &o);
         out->row(out, (const struct value[]){value_word(limit->name), value_none(), value_text(buf_slice(&f)),
                                              behind(&k, ", for each "), behind(&o, "; over it: ")});
         put_exceptions(limit, out);

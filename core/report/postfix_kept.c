@@ -127,7 +127,7 @@ static char *text_of(const struct postfix_result *r)
     char *text = NULL;
     int rc = o != NULL ? 0 : -1;
 
-    if (rc == 0 && r->trouble != NULL)
+    if (rc == 0 && r->findings == NULL)
         rc = json_object_set_new(o, "trouble", json_string(r->trouble));
     else if (rc == 0)
         rc = json_object_set_new(o, "findings", findings_of_result(r->findings)) != 0 ||
@@ -349,8 +349,15 @@ static void read_text(struct kept *k, struct slice text, const char *config_path
     json_decref(o);
 }
 
+static void kept_begin(struct kept *k)
+{
+    *k = (struct kept){.state = KEPT_CURRENT};
+    findings_begin(&k->findings, postfix_rules, PF_RULES);
+    k->findings.merge = true;
+}
+
 /* A folder that is not there yet is one without a result. */
-static void kept_read(struct kept *k, const struct config *config, const char *config_path, int64_t now_s)
+static void read_file(struct kept *k, const struct config *config, const char *config_path, int64_t now_s)
 {
     char path[1024], *text = NULL;
     struct buf b = BUF_OVER(path);
@@ -358,28 +365,29 @@ static void kept_read(struct kept *k, const struct config *config, const char *c
     struct error e;
     size_t n;
 
-    *k = (struct kept){.state = KEPT_CURRENT};
-    findings_begin(&k->findings, postfix_rules, PF_RULES);
-    k->findings.merge = true;
     buf_addf(&b, "%s/" POSTFIX_KEPT_FOLDER, config->spool);
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0)
         rc = spool_get(folder, POSTFIX_KEPT_NAME, FILE_MAX, &text, &n, &e);
-    if (folder < 0 ? errno == ENOENT : rc == -1 && faccessat(folder, POSTFIX_KEPT_NAME, F_OK, 0) != 0)
+    if (folder < 0 ? errno == ENOENT : rc == -1 && faccessat(folder, POSTFIX_KEPT_NAME, F_OK, 0) != 0) {
         judge(k, KEPT_NONE, "Postfix has not been checked yet" HOW_TO);
-    else if (folder < 0)
+    } else if (folder < 0) {
         judge(k, KEPT_UNREADABLE, "%s: %s", quote(buf_slice(&b)).text, strerror(errno));
-    else if (rc != 0)
-        keep_printable(k->why.text, sizeof k->why.text, e.text), k->state = KEPT_UNREADABLE;
-    else
+    } else if (rc != 0) {
+        keep_printable(k->why.text, sizeof k->why.text, e.text);
+        k->state = KEPT_UNREADABLE;
+    } else {
         read_text(k, (struct slice){text, n}, config_path, now_s);
+    }
     if (folder >= 0)
         (void)close(folder);
     free(text);
 }
 
-int postfix_kept_report(const struct config *config, const char *config_path, const struct accepted *accepted,
-                        int64_t now_s, struct printer *out, struct error *e)
+/* ---- showing ---- */
+
+/* It is not used afterwards. */
+static void show(struct kept *k, const struct accepted *accepted, int64_t now_s, struct printer *out)
 {
     static const char *const words[] = {[KEPT_CURRENT] = "current",
                                         [KEPT_CHANGED] = "changed",
@@ -388,11 +396,7 @@ int postfix_kept_report(const struct config *config, const char *config_path, co
                                         [KEPT_OTHER_VERSION] = "other-version",
                                         [KEPT_UNREADABLE] = "unreadable",
                                         [KEPT_NONE] = "none"};
-    struct kept *k = malloc(sizeof *k);
 
-    if (k == NULL)
-        return error_set(e, "out of memory");
-    kept_read(k, config, config_path, now_s);
     findings_accept(&k->findings, "check-postfix", accepted, now_s);
     findings_sort(&k->findings);
     out->open(out, NULL, TREE_OBJECT);
@@ -405,5 +409,30 @@ int postfix_kept_report(const struct config *config, const char *config_path, co
     out->close(out);
     findings_free(&k->findings);
     free(k);
+}
+
+int postfix_kept_show(struct slice text, const char *config_path, const struct accepted *accepted, int64_t now_s,
+                      struct printer *out, struct error *e)
+{
+    struct kept *k = malloc(sizeof *k);
+
+    if (k == NULL)
+        return error_set(e, "out of memory");
+    kept_begin(k);
+    read_text(k, text, config_path, now_s);
+    show(k, accepted, now_s, out);
+    return 0;
+}
+
+int postfix_kept_report(const struct config *config, const char *config_path, const struct accepted *accepted,
+                        int64_t now_s, struct printer *out, struct error *e)
+{
+    struct kept *k = malloc(sizeof *k);
+
+    if (k == NULL)
+        return error_set(e, "out of memory");
+    kept_begin(k);
+    read_file(k, config, config_path, now_s);
+    show(k, accepted, now_s, out);
     return 0;
 }

@@ -30,7 +30,7 @@ struct made_by {
 /* postern's configuration and, in Postfix's folder, main.cf and master.cf. 0; -1 with e: a path is too long. */
 int made_by_look(const char *config_path, const char *postfix_folder, struct made_by *out, struct error *e);
 
-/* What was found, or trouble (not NULL): why nothing could be looked at. */
+/* What was found; or NULL, and then the trouble: why nothing could be looked at. */
 struct postfix_result {
     struct made_by by;
     int64_t at_s;
@@ -48,5 +48,8 @@ int postfix_keep(const struct config *config, const struct postfix_result *resul
  */
 int postfix_kept_report(const struct config *config, const char *config_path, const struct accepted *accepted,
                         int64_t now_s, struct printer *out, struct error *e);
+/* The same of a file's text, which may be anything. */
+int postfix_kept_show(struct slice text, const char *config_path, const struct accepted *accepted, int64_t now_s,
+                      struct printer *out, struct error *e);
 
 #endif

@@ -368,10 +368,38 @@ static int check_failed(struct report *r)
 /* ---- from the usage ---- */
 
 static const struct column used_columns[] = {
-    {"tenant", VALUE_TEXT},    {"mailbox", VALUE_TEXT},     {"source", VALUE_TEXT},       {"first", VALUE_TIME},
-    {"last", VALUE_TIME},      {"messages", VALUE_NUMBER},  {"recipients", VALUE_NUMBER}, {"bytes", VALUE_BYTES},
-    {"refused", VALUE_NUMBER}, {"signed_in", VALUE_NUMBER}, {"basic", VALUE_NUMBER},      {"oauth", VALUE_NUMBER},
-    {"tls", VALUE_TEXT},       {"clients", VALUE_TEXT},     {MISSING_RELAYS, VALUE_TEXT}};
+    {"tenant", VALUE_TEXT},
+    {"mailbox", VALUE_TEXT},
+    {"source", VALUE_TEXT},
+    {"first", VALUE_TIME},
+    {"last", VALUE_TIME},
+    {"messages", VALUE_NUMBER},
+    {"recipients", VALUE_NUMBER},
+    {"bytes", VALUE_BYTES},
+    {"refused", VALUE_NUMBER},
+    {"signed_in", VALUE_NUMBER},
+    {"basic", VALUE_NUMBER},
+    {"oauth", VALUE_NUMBER},
+    {"tls", VALUE_TEXT},
+    {"clients", VALUE_TEXT},
+    /* for programs: what the SMTP AUTH clients report of Exchange Online has of each sender, as messages */
+    {"domain", VALUE_TEXT},
+    {"none", VALUE_NUMBER},
+    {"ssl", VALUE_NUMBER},
+    {"tls_1.0", VALUE_NUMBER},
+    {"tls_1.1", VALUE_NUMBER},
+    {"tls_1.2", VALUE_NUMBER},
+    {"tls_1.3", VALUE_NUMBER},
+    {"tls_newer", VALUE_NUMBER},
+    {MISSING_RELAYS, VALUE_TEXT}};
+#define USED_FOR_PROGRAMS 8u
+
+static struct value domain_of(struct slice mailbox)
+{
+    struct slice domain;
+
+    return slice_cut(mailbox, '@', NULL, &domain) ? value_text(domain) : value_none();
+}
 
 /* "sent" and "signed in" are not the same: nobody knows what was sent after a sign-in. */
 static const char *source_word(enum cloud_source source)
@@ -402,13 +430,29 @@ static void put_cloud_used(struct report *r, const struct cloud_row *row)
         return;
     }
     r->out->row(r->out,
-                (const struct value[]){
-                    value_text(row->tenant), value_text(row->mailbox), value_word(source_word(row->source)),
-                    value_time(u->first_s), value_time(u->last_s), report ? value_number(u->number) : value_none(),
-                    value_none(), value_none(), value_none(), report ? value_none() : value_number(u->number),
-                    value_number(u->basic), value_number(u->oauth),
-                    value_word(u->tls >= 0 ? tls_version_name((enum tls_version)u->tls) : NULL),
-                    clients_of(u->clients, clients), missing_of(r)});
+                (const struct value[]){value_text(row->tenant),
+                                       value_text(row->mailbox),
+                                       value_word(source_word(row->source)),
+                                       value_time(u->first_s),
+                                       value_time(u->last_s),
+                                       report ? value_number(u->number) : value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       report ? value_none() : value_number(u->number),
+                                       value_number(u->basic),
+                                       value_number(u->oauth),
+                                       value_word(u->tls >= 0 ? tls_version_name((enum tls_version)u->tls) : NULL),
+                                       clients_of(u->clients, clients),
+                                       domain_of(row->mailbox),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       value_none(),
+                                       missing_of(r)});
 }
 
 static const char *lowest_tls(const struct usage *u)
@@ -430,12 +474,29 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
         put_used_line(r, mailbox);
         return true;
     }
-    r->out->row(r->out,
-                (const struct value[]){value_text(tenant), value_text(mailbox), value_word("relay"),
-                                       value_time(u->first_s), value_time(u->last_s), value_number(u->messages),
-                                       value_number(u->recipients), value_bytes(u->bytes), value_number(refusals(u)),
-                                       value_none(), value_number(u->basic), value_number(u->oauth),
-                                       value_word(lowest_tls(u)), clients_of(u->clients, clients), missing_of(r)});
+    r->out->row(r->out, (const struct value[]){value_text(tenant),
+                                               value_text(mailbox),
+                                               value_word("relay"),
+                                               value_time(u->first_s),
+                                               value_time(u->last_s),
+                                               value_number(u->messages),
+                                               value_number(u->recipients),
+                                               value_bytes(u->bytes),
+                                               value_number(refusals(u)),
+                                               value_none(),
+                                               value_number(u->basic),
+                                               value_number(u->oauth),
+                                               value_word(lowest_tls(u)),
+                                               clients_of(u->clients, clients),
+                                               domain_of(mailbox),
+                                               value_number(u->tls[TLS_NONE]),
+                                               value_number(u->tls[TLS_OLD]),
+                                               value_number(u->tls[TLS_V1_0]),
+                                               value_number(u->tls[TLS_V1_1]),
+                                               value_number(u->tls[TLS_V1_2]),
+                                               value_number(u->tls[TLS_V1_3]),
+                                               value_number(u->tls[TLS_NEWER]),
+                                               missing_of(r)});
     return !r->out->enough;
 }
 
@@ -661,6 +722,8 @@ int report_run(struct report *r, const struct report_kind *kind)
         return -1;
     if (r->out->people && has_missing(kind))
         table.n--; /* people read it above */
+    if (r->out->people && kind->columns == used_columns)
+        table.n -= USED_FOR_PROGRAMS;
     if (r->out->people && kind->columns == setting_columns)
         table.n = SETTING_COLUMNS_OF_PEOPLE;
     if (r->out->people && kind->columns == habit_columns)

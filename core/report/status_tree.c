@@ -234,7 +234,7 @@ void status_counts(const struct picture *p, const struct report_files *f, struct
     show_cluster(p, f, out);
     show_notices(p, out);
     show_verdicts(p, out);
-    out->value(out, "journal_dropped", value_number(p->dropped));
+    out->value(out, "journal_dropped", p->has_journal ? value_number(p->dropped) : value_none());
 }
 
 static void show_rankings(struct picture *p, struct printer *out)

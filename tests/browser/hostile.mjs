@@ -61,7 +61,7 @@ const encoded = (text) =>
 
 await page.goto(`${origin}/`);
 await shown(page);
-for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/explain?line=', '/reports/']) {
+for (const path of ['/?tenant=', '/mailbox?name=', '/mailboxes?q=', '/connector?name=', '/explain?user=', '/explain?line=', '/reports/']) {
   const bad = [];
   for (const login of logins) {
     if (path === '/reports/' && /^\.{0,2}$/.test(login)) continue;
@@ -75,7 +75,7 @@ for (const path of ['/mailbox?name=', '/mailboxes?q=', '/explain?user=', '/expla
 
 is('questions were asked about those whose page there is', questions > 0, true);
 
-const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic'];
+const REPORTS = ['refused', 'used', 'habits', 'would-refuse', 'basic', 'new-networks'];
 for (const path of ['/', '/blocks', '/system', '/audit', ...REPORTS.map((name) => `/reports/${name}`)]) {
   await go(path);
   for (let pages = 0; !short && pages < 20; pages++) {

@@ -85,7 +85,7 @@ scene_check()
     tomorrow=$(date -u -d tomorrow +%F) yesterday=$(date -u -d yesterday +%F)
     {
         echo "audit | no-alerts |  | $tomorrow | anna, 2026-11-02 | a pager comes next week <i>"
-        echo "audit | sender-rule |  | $yesterday | bert, 2026-09-01 | until the scanners have mailboxes of their own"
+        echo "audit | monitor |  | $yesterday | bert, 2026-09-01 | until fabrikam has seen a month of it"
     } >"$T/accepted-findings"
     command -v postconf >/dev/null || return 0
     mkdir "$T/postfix" && cp conf/postfix/main.cf conf/postfix/master.cf "$T/postfix"

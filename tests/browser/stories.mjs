@@ -1,5 +1,6 @@
 // What happens while somebody looks: stories.mjs DIRECTORY-OF-THE-SCENE DIRECTORY-OF-PROGRAMS. TAP lines.
 import net from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { end, forward, is, launch, shown, signIn, violations, watch } from './browser.mjs';
 
@@ -12,7 +13,7 @@ const postern = (...args) =>
 const LONG = { timeout: 120000 };
 
 // One submission, as Postfix would ask for it.
-function submit(login, client) {
+function submit(login, client, state = 'RCPT') {
   return new Promise((resolve, reject) => {
     const to = net.connect(`${scene}/run/policyd.sock`);
     to.on('error', reject);
@@ -21,8 +22,8 @@ function submit(login, client) {
       resolve(String(reply));
     });
     to.write(
-      `request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
-        `recipient=guest@adatum.example\nclient_address=${client}\n\n`,
+      `request=smtpd_access_policy\nprotocol_state=${state}\ninstance=s.${Math.random()}\nsasl_method=PLAIN\nsasl_username=${login}\nsender=${login}\n` +
+        `recipient=guest@adatum.example\nrecipient_count=1\nclient_address=${client}\n\n`,
     );
   });
 }
@@ -243,6 +244,34 @@ for (const [who, start, links] of [
   await context.close();
 }
 
+// ---- learning ----
+{
+  const file = `${scene}/postern.conf`;
+  writeFileSync(file, readFileSync(file, 'utf8').replace('preset = "none"', 'preset = "standard"'));
+  postern('reload');
+  for (const who of ['admin', 'bound', 'viewer']) {
+    const { context, page, wrong } = await watch(browser, origin, 'light', who);
+    const band = page.locator('.band', { hasText: 'fabrikam: habits are still being learnt until' });
+    // The band is asked for on each page, and again while one is seen.
+    for (let tries = 0; tries < 60 && (await band.count()) === 0; tries++) {
+      await submit('anna@fabrikam.example', '198.51.100.8', 'END-OF-MESSAGE');
+      await page.goto(`${origin}/`);
+      await shown(page);
+      await page.waitForTimeout(1000);
+    }
+    is(`${who} is told that habits are still being learnt`, await band.locator('time').count(), 1);
+    if (who === 'admin') {
+      for (const path of ['/blocks', '/mailboxes', '/explain', '/reports', '/audit', '/system?tenant=fabrikam']) {
+        await page.goto(origin + path);
+        await band.waitFor(LONG);
+        is(`and what is only watched, on ${path}`, await page.getByText('Nothing is refused by: ').count(), 1);
+      }
+    }
+    is(`${who}: without a message`, wrong.join('\n'));
+    await context.close();
+  }
+}
+
 // ---- for everybody ----
 {
   const { context, page, wrong } = await watch(browser, origin, 'light');
@@ -285,6 +314,7 @@ for (const [who, start, links] of [
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor(LONG);
   await page.getByLabel('Tenant').selectOption('contoso');
   await page.getByRole('link', { name: 'anna@fabrikam.example' }).waitFor({ state: 'detached', ...LONG });
+  await page.getByRole('link', { name: 'anna@contoso.example' }).waitFor(LONG);
   is('a search can be of one tenant', await page.getByRole('link', { name: 'anna@contoso.example' }).count(), 1);
   await page.goto(`${origin}/reports/used`);
   await shown(page);

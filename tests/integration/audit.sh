@@ -217,6 +217,7 @@ install -m 600 /dev/null "$A/secrets/redis.password"
 # said STATE NODES [POLICY [EVICTS [AGE]]]: what postern-cluster has written.
 said()
 {
+    latest=("$@")
     printf '{"own":{"name":"mx1","state":"%s","at":%d000},"trouble":"","policy":"%s","evicts":%s,"clone":false,"nodes":[%s]}' \
         "$1" $(($(date +%s) - ${5:-0})) "${3:-noeviction}" "${4:-false}" "$2" >"$A/run/cluster.json"
 }
@@ -232,6 +233,8 @@ said shares "$good"
 finds_of_cluster()
 {
     local got ids
+    # Anew each time: what was written some seconds ago is taken for that of a program that has ended.
+    [ ! -e "$A/run/cluster.json" ] || said "${latest[@]}"
     audit "$alerts" "${@:4}"
     got=$?
     ids=$(found | sed 's/ \?usage-missing//; s/^ //')

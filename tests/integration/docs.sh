@@ -258,7 +258,7 @@ rm -f "$D/copy.sqlite"
 sqlite3 "$D/copy.sqlite" "SELECT DISTINCT p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'
     UNION SELECT name FROM sqlite_schema WHERE type = 'table'" >"$D/columns"
 is 'the copy has the decision' "$(sqlite3 "$D/copy.sqlite" 'SELECT login FROM messages')" bert@contoso.example
-is 'and all tables' "$(grep -cxE 'messages|refusals|usage|totals|dropped|meta' "$D/columns")" 6
+is 'and all tables' "$(grep -cxE 'messages|refusals|usage|totals|blocks|dropped|meta' "$D/columns")" 7
 while read -r column; do
     grep -qE "^\.(It )?(Va|Ic) (.* )?$column( |\$)" doc/postern-journal.5 || echo "$column"
 done <"$D/columns" >"$D/missing"

@@ -151,5 +151,17 @@ is 'half a line of a crash takes no other with it' "$(logged '.id + " " + .state
 sed -i 's/actions_an_hour = 1000/actions_an_hour = 5/' "$T/postern.conf"
 plant 4-a; act
 is 'more in an hour than the configuration says are refused' "$(logged '.state + " " + .said')" 'refused *within the last hour*'
+# ---- a log that is turned over ----
+# As long as one that is turned over by itself, with the newest lines at its end.
+lengthen() { { yes '{"at":1,"id":"0-0","state":"done","verb":"block"}' | head -c $((33 << 20)); echo; cat "$W/log/actions.log"; } >"$W/long" && cat "$W/long" >"$W/log/actions.log"; }
+lengthen
+plant 4-b; plant 3-b; act
+is 'it is turned over' "$(stat -c '%a %s' "$W/log/actions.log.1") $(wc -l <"$W/log/actions.log")" '640 3[0-9]* 1'
+is 'and the hour goes on' "$(logged '.id + " " + .state + " " + .said')" '4-b refused *within the last hour*'
+is 'nor is anything done again that was done before' "$(cat "$W"/log/actions.log* | grep -c '"id":"3-b","state":"begun"') $(ls "$S")" '1 '
+cat "$W/log/actions.log.1" "$W/log/actions.log" | tail -n 20 >"$W/renamed"; rm "$W/log/actions.log"; mv "$W/renamed" "$W/log/actions.log.1"
+plant 4-c; act
+is 'somebody else may rename it, too' "$(logged '.id + " " + .state + " " + .said')" '4-c refused *within the last hour*'
+is 'and the page goes on' "$(call admin actions | sed '$d' | jq -r '.data | map(.id) | join(" ")')" '4-c 4-b 4-a *3-b*'
 is 'the program and the helper said nothing else' "$(grep -E 'ERROR: |runtime error|DEADLYSIGNAL' "$W/act.log" "$W/web.log")" ''
 exit $status

@@ -56,11 +56,26 @@ line=$(grep -h "event=decision.*login=$B" "$T"/*.log | tail -n 1)
 is 'a line of the log is explained' "$(get /api/v1/explain -G --data-urlencode "line=$line" | json .data.reason)" mailbox-disabled
 is 'explain charges nothing' "$(for _ in 1 2 3 4 5; do data "explain?user=$A" '.data.limits[] | select(.limit == "message-rate").used'; done | sort -u)" 1
 is 'it says how far a limit is used, and until when' "$(data "explain?user=$A" '.data.limits[] | select(.limit == "message-rate") | "\(.used) \(.most) \(.free_at) \(.empty_at)"')" '1 3 null 20*Z'
-for kind in enabled disabled inherited refused basic legacy-tls used; do
+kinds=$(sed -n 's/^        COMPREPLY=($(compgen -W "\(enabled .*\) --days.*/\1/p' conf/completion/postern.bash)
+is 'each kind of report is listed' "$(data reports '.data | map(.name) | join(" ")')" "$kinds would-refuse"
+# lines KIND OPTION FORMAT: a file of it, and what the command line prints.
+lines() { diff <(get "/api/v1/reports/$1?format=$3&force=yes" | tr -d '\r') <(p report "$1" "$2" --force 2>/dev/null | tr -d '\r') >"$T/diff" 2>&1 && echo same || head -n 10 "$T/diff"; }
+for kind in $kinds; do
     becomes "report $kind" "same reports/$kind 'report $kind' .data" same
+    becomes "report $kind as CSV, with all its columns" "lines $kind --csv csv" same
+    for column in $(p report "$kind" --csv 2>/dev/null | head -n 1 | tr -d '\r' | tr , ' '); do
+        grep -qE "^    '?${column//./\\.}'?: '" web/assets/text.js || echo "$kind $column"
+    done
+done >"$T/reports"
+grep -E '^(not )?ok |^    ' "$T/reports"
+! grep -q '^not ok' "$T/reports" || status=1
+is 'each column has a title on the page' "$(grep -vE '^(not )?ok |^    ' "$T/reports" | tr '\n' ' ')" ''
+for kind in $(data reports '.data[] | select(.script).name'); do
+    becomes "report $kind as a script" "lines $kind --powershell powershell" same
 done
+is 'a script is there for those that the command line has one of' "$(data reports '.data | map(select(.script).name) | join(" ")')" 'enabled disabled inherited used unused'
+is 'without usage for that long there is none of the unused' "$(code '/api/v1/reports/unused?format=powershell')" 503
 is 'audit' "$(same audit audit '.data | del(.findings)' 'del(.findings)')" same
-is 'reports are listed' "$(data reports '.data | map(.name) | join(" ")')" 'enabled disabled *would-refuse'
 becomes 'what monitor mode lets pass is there, too' 'submit cleo@contoso.example >/dev/null; data reports/would-refuse ".data[0].reason"' limit
 
 # ---- pages of rows ----

@@ -57,5 +57,6 @@ sed -i '/^cluster = /d' "$T/mx1/postern.conf"
 becomes 'where there is no cluster, that is said' notes 'there is no group "cluster" in the configuration: this relay counts for itself'
 is 'with no rows' "$(nodes)" ''
 becomes 'and no light' 'get /api/v1/overview | jq -r .data.status.cluster' null
+is 'without a journal nothing is said of it, in place of zeros' "$(get /api/v1/overview | jq -r '.data | "\(.status.journal_dropped) \(.decisions)"')" 'null null'
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit "$status"

@@ -67,7 +67,6 @@ all=$(token_of all --role reader)
 viewer=$(token_of viewer --role viewer)
 bound=$(token_of bound --role reader --tenants contoso)
 both=$(token_of both --role reader --tenants contoso,fabrikam)
-other=$(token_of other --role reader --tenants litware) || other=
 start web || exit 1
 # get TOKEN PATH [OPTION...]
 get() { curl -sS -H "Authorization: Bearer $1" --max-time 100 --unix-socket "$T/run/web.sock" "${@:3}" "http://localhost$2" 2>&1; }

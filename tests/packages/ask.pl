@@ -1,13 +1,13 @@
 # Asks the services of the clean system as Postfix does, and prints what they answer.
 #
-#   perl ask.pl policyd LOGIN INSTANCE    the action for a message, "action=..."
+#   perl ask.pl policyd LOGIN INSTANCE [QUEUE-ID]    the action for a message, "action=..."
 #   perl ask.pl milter                    the command that a milter begins with, "O"
 #   perl ask.pl sasl RESPONSE             what becomes of AUTH PLAIN, "OK..." or "FAIL..."
 use strict;
 use warnings;
 use IO::Socket::UNIX;
 
-my ($program, $login, $instance) = @ARGV;
+my ($program, $login, $instance, $queue_id) = @ARGV;
 alarm 20;
 my $s = IO::Socket::UNIX->new(Peer => "/run/postern/$program.sock") or die "connecting: $!\n";
 $s->autoflush(1);
@@ -36,7 +36,7 @@ for my $state ('RCPT', 'END-OF-MESSAGE') {
     print $s "request=smtpd_access_policy\nprotocol_state=$state\nprotocol_name=ESMTP\nhelo_name=client\n",
         "client_address=192.0.2.15\nclient_name=unknown\nclient_port=50000\nsasl_method=PLAIN\n",
         "sasl_username=$login\nsender=$login\nrecipient=guest\@adatum.example\nrecipient_count=$count\n",
-        "instance=$instance\nsize=1000\nencryption_protocol=TLSv1.3\nencryption_cipher=x\nencryption_keysize=256\n\n";
+        "queue_id=", $queue_id // '', "\ninstance=$instance\nsize=1000\nencryption_protocol=TLSv1.3\nencryption_cipher=x\nencryption_keysize=256\n\n";
     my $action = <$s> // die "no answer\n";
     <$s>;
     if ($state ne 'RCPT' || $action !~ /DUNNO/) {

@@ -36,5 +36,7 @@ fi
 pivot_root . mnt
 umount -l /mnt
 cd /
+# As systemd-nspawn does: what is mounted for a service, such as its credentials, has to be seen in its namespace.
+mount --make-rshared /
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit="$unit" --log-target=journal --show-status=no

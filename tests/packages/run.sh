@@ -14,6 +14,7 @@ clean_each_release packages "$@"
 T=$(mktemp -d /tmp/postern-packages.XXXXXX)
 root=$T/root
 . tests/packages/booted.sh
+. tests/packages/actions.sh
 status=0
 trap 'halt; rm -rf --one-file-system "$T"' EXIT
 trap 'exit 1' INT TERM
@@ -69,7 +70,7 @@ make_root()
     cp tests/packages/ask.pl tests/packages/web.pl "$root/usr/local/lib/"
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
-    inside apt-get install -y --no-install-recommends postfix dovecot-core
+    inside apt-get install -y --no-install-recommends postfix dovecot-core openssl python3-cryptography
 }
 
 inside() { clean_inside "$root" "$@"; }
@@ -109,7 +110,11 @@ services_enabled()
 door_is() { [ ! -e "$root/lib/systemd/system/postern-sasl.service" ] || [ "$(running systemctl is-enabled postern-sasl)" = "$1" ]; }
 timer_is() { [ "$(running systemctl is-enabled postern-mirror.timer)" = "$1" ]; }
 
-units_valid() { running sh -c 'systemd-analyze verify --man=no /lib/systemd/system/postern*.*'; }
+# Lines that are ignored are an error, too.
+units_valid()
+{
+    running sh -c 'systemd-analyze verify --man=no /lib/systemd/system/postern*.*' && ! running journalctl --no-pager -b | grep '/system/postern[^ ]*:[0-9]*: '
+}
 
 # folder PATH OWNER:GROUP MODE
 folder()
@@ -201,7 +206,7 @@ web_ready()
 web_sees_all()
 {
     running perl /usr/local/lib/web.pl /metrics >"$T/metrics"
-    grep -q '^postern_directory_mailboxes{tenant="contoso"} 2$' "$T/metrics" && grep -q '^postern_decisions_total' "$T/metrics" &&
+    grep -q '^postern_directory_mailboxes{tenant="contoso"} 3$' "$T/metrics" && grep -q '^postern_decisions_total' "$T/metrics" &&
         grep -q '^postern_blocks 0$' "$T/metrics" || { cat "$T/metrics"; return 1; }
 }
 # By the service's own rights, which are those of its process.
@@ -231,6 +236,22 @@ web_can_ask()
     running systemctl status --no-pager postern-act.service
     return 1
 }
+# What it cannot see itself is checked for it, by the unit as it is shipped, and again when Postfix's configuration changes.
+web_has_check()
+{
+    local kept=/var/lib/postern/spool/checks/postfix.json before
+    running systemctl is-active postern-check-postfix.path postern-check-postfix.timer &&
+        folder /var/lib/postern/spool/checks postern:postern 2750 && running systemctl start postern-check-postfix.service &&
+        folder $kept postern:postern 640 && running grep -q '"findings"' $kept || return 1
+    before=$(running stat -c %i $kept)
+    running sh -c 'echo "# changed" >>/etc/postfix/main.cf'
+    for _ in $(seq 300); do
+        [ "$(running stat -c %i $kept)" = "$before" ] || return 0
+        sleep 0.2
+    done
+    running systemctl status --no-pager postern-check-postfix.path
+    return 1
+}
 web_is_for_its_group()
 {
     folder /run/postern-web/web.sock root:postern-web 660 && folder /etc/postern/web-users root:postern-web 640 &&
@@ -245,7 +266,7 @@ set_up()
     echo 'limits = ( { name = "once"; per = "user"; count = "messages"; rate = "1/d"; burst = 1; then = "defer"; } );' \
         >>"$root/etc/postern/postern.conf"
     echo '# by hand' >"$root/etc/postern/allow"
-    printf 'anna@contoso.example\ncleo@contoso.example\n' >"$root/root/mailboxes.txt"
+    printf '%s@contoso.example\n' anna cleo dora >"$root/root/mailboxes.txt"
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
     running sh -c 'umask 077; postern web-user token packages --role metrics --expires never >/root/web-token' &&
         running postern-mirror import --tenant contoso /root/mailboxes.txt &&
@@ -345,7 +366,17 @@ check 'the web program answers on its socket, as all are there' web_ready
 check 'and reads state, directory and journal' web_sees_all
 check 'but can change none of them' web_can_change_nothing
 check 'the helper takes what it asks for' web_can_ask
+check 'Postfix is checked for it' web_has_check
 check 'it answers root and its group, and nobody else' web_is_for_its_group
+check 'a user who tries passwords shuts out no other' tries_of_each_user
+check 'all that can be asked for can be switched on' set_up_actions
+check 'logins are blocked, and unblocked' acts_on_blocks
+check 'mail in the queue of Postfix is held, released and discarded' acts_on_queue
+check 'lists are changed, of this relay and of all of a cluster' acts_on_lists
+check 'services are told to read their configuration again' acts 'done *' '"verb": "reload"'
+check 'SMTP AUTH is switched off in Exchange Online' acts_at_source
+check 'the log has all of that' acts_are_logged
+clear_actions
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
 

@@ -12,7 +12,10 @@ function acceptedView(finding) {
   return el(
     'span',
     {},
-    badge(finding.accepted ? 'good' : 'warn', finding.accepted ? until(finding.accepted_until) : over(finding.accepted_until)),
+    badge(
+      finding.accepted ? 'good' : 'warn',
+      finding.accepted ? until(finding.accepted_until) : over(finding.accepted_until),
+    ),
     ' ',
     finding.accepted_by ? [by, ' ', sentence(finding.accepted_by)] : null,
     finding.accepted_why ? [': ', sentence(finding.accepted_why)] : null,

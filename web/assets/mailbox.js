@@ -3,6 +3,7 @@ import { T } from './text.js';
 import { actButtons, askVerbs, userSubject } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
+import { changesPart } from './history.js';
 import { seesAll } from './session.js';
 import {
   DECISION_COLUMNS_OF_ONE,
@@ -228,7 +229,7 @@ export async function mailboxPage(view) {
   ]);
   const { mailbox } = first.data;
   const all = el('div', {});
-  const past = timeline(view, login, log);
+  const past = el('div', {}, timeline(view, login, log), changesPart(mailbox ?? login, view.signal));
   const set = (reply) => redraw(all, ...partsOfOne(reply, login, past, verbs, again, view.signal));
   const again = () =>
     load()

@@ -5,7 +5,6 @@ import {
   badge,
   count,
   el,
-  heading,
   link,
   name,
   say,
@@ -78,7 +77,8 @@ function lightsOf(status) {
         ? ['bad', T.overview.given(status.notices.given_up)]
         : [status.notices.waiting ? 'warn' : 'good', T.overview.alerts(status.notices.waiting)],
     );
-  if (status.journal_dropped !== undefined)
+  if (status.journal_dropped === null) lights.push(['warn', T.overview.journalUnknown]);
+  else if (status.journal_dropped !== undefined)
     lights.push([status.journal_dropped ? 'bad' : 'good', T.overview.journal(status.journal_dropped)]);
   if (status.counters?.entries)
     lights.push(
@@ -142,6 +142,7 @@ export async function overviewPage(view) {
   const whole = isWhole();
   const first = await askOverview();
   const chart = hourChart(view.signal);
+  const hour = el('div', {});
   const lights = el('div', {});
   const reasons = el('div', {});
   const blocked = el('div', {});
@@ -161,6 +162,9 @@ export async function overviewPage(view) {
     blockedNow = n;
   }
   function set({ data, notes }) {
+    const unknown = data.decisions === null || data.status.journal_dropped === null;
+    if (unknown) hour.replaceChildren(el('p', { class: 'none' }, T.overview.newestUnknown));
+    else if (chart.node.parentNode !== hour) hour.replaceChildren(chart.node);
     if (data.decisions) {
       seen = data.decisions;
       drawDecisions();
@@ -169,7 +173,9 @@ export async function overviewPage(view) {
     }
     lights.replaceChildren(...[notesView(notes), lightsView(data.status)].filter((node) => node !== null));
     chart.set(structuredClone(data.rates));
-    reasons.replaceChildren(reasonsView(data.rates.reasons));
+    reasons.replaceChildren(
+      unknown ? el('p', { class: 'none' }, T.overview.newestUnknown) : reasonsView(data.rates.reasons),
+    );
     rankings.replaceChildren(
       ...Object.keys(T.overview.top)
         .filter((kind) => data.status[kind]?.length > 0)
@@ -240,7 +246,7 @@ export async function overviewPage(view) {
   );
   view.put(
     section(T.overview.state, lights),
-    el('section', {}, heading(T.overview.hour), chart.node),
+    section(T.overview.hour, hour),
     el('div', { class: 'columns' }, section(T.overview.blocked, blocked), section(T.overview.reasons, reasons)),
     ...(mayRead()
       ? [

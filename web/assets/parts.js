@@ -167,11 +167,13 @@ export function pagedRows(caption, columns, first, load, none, options) {
   return place;
 }
 
-export function downloads(path, query, kinds) {
+export function downloads(path, query, kinds, word) {
   return el(
     'p',
     { class: 'downloads' },
-    kinds.map((kind) => el('a', { href: target(path, { ...query, format: kind }), download: true }, T.reports[kind])),
+    kinds.map((kind) =>
+      el('a', { href: target(path, { ...query, format: kind }), download: true }, word ?? T.reports[kind]),
+    ),
   );
 }
 

@@ -5,24 +5,17 @@ import { count, el, link, mailboxLink, name, sentence, table, time } from './dom
 import { downloads, notesView, problemView } from './parts.js';
 import { isWhole } from './session.js';
 
-const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'time', 'seen'];
-const NUMBERS = [
-  'messages',
-  'recipients',
-  'bytes',
-  'refused',
-  'signed_in',
-  'basic',
-  'oauth',
-  'number',
-  'messages_hour',
-  'messages_day',
-];
+const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'learning_until', 'time', 'seen'];
 
-function columnOf(key) {
+// Whatever a report has; a number is what is one in some row.
+function columnOf(key, rows) {
+  const some = rows.find((row) => row[key] !== null)?.[key];
+
   if (TIMES.includes(key)) return { key, as: (value) => time(value) };
-  if (NUMBERS.includes(key))
+  if (typeof some === 'number')
     return { key, number: true, as: (value) => (typeof value === 'number' ? count(value) : name(value)) };
+  if (typeof some === 'boolean')
+    return { key, as: (value) => (typeof value === 'boolean' ? T.reports.truth[value] : name(value)) };
   if (key === 'mailbox' || key === 'login' || key === 'who') return { key, as: mailboxLink };
   if (key === 'reason') return { key, as: (reason) => el('code', {}, reason) };
   if (key === 'meaning' || key === 'summary') return { key, as: sentence };
@@ -68,7 +61,7 @@ export async function reportPage(view) {
       text === ''
         ? T.reports.rows(count(rows.length), next !== null)
         : T.reports.shown(count(shown.length), count(rows.length));
-    place.replaceChildren(table(kind, Object.keys(rows[0] ?? {}).map(columnOf), shown, T.reports.none));
+    place.replaceChildren(table(kind, Object.keys(rows[0] ?? {}).map((key) => columnOf(key, rows)), shown, T.reports.none));
     if (next !== null) place.append(el('p', {}, el('button', { type: 'button', onclick: more }, T.more)));
   }
   async function more(event) {
@@ -104,6 +97,9 @@ export async function reportPage(view) {
         el('label', { for: 'filter' }, T.reports.filter),
         filter,
         downloads(path, query, known?.script && isWhole() ? ['csv', 'json', 'powershell'] : ['csv', 'json']),
+        kind === 'unused' && isWhole()
+          ? downloads(path, { ...query, force: 'yes' }, ['powershell'], T.reports.force)
+          : null,
       ),
       summary,
       place,
