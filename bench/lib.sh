@@ -193,7 +193,8 @@ measure()
     say "  $suite $point ${as:-$name} $round: $(field "${out%%=*}" "$out") ${out%%=*}, $(field rps "$out")$(field mps "$out")/s, p99 $(field p99_us "$out") us"
 }
 
-# policyd_pairs SUITE STATE OTHER: of $rounds pairs, what the policy server OTHER costs beside the one called "alone".
+# policyd_pairs SUITE STATE OTHER: of $rounds pairs with $mailboxes, what the policy server OTHER costs beside the one called "alone".
+# shellcheck disable=SC2154 # whoever calls this has them
 policyd_pairs()
 {
     local round name alone_row other_row

@@ -30,7 +30,8 @@ look()
     crowd=$!
     until grep -q looking "$work/crowd"; do sleep 0.1; kill -0 $crowd || die "$(cat "$work/crowd")"; done
 }
-private_mib() { awk '/^Private_/ { n += $2 } END { printf "%.1f", n / 1024 }' "/proc/$1/smaps_rollup"; }
+# Anonymous: the directory's pages, which this process alone may have in use at the moment, are the page cache's.
+private_mib() { awk '/^Anonymous:/ { printf "%.1f", $2 / 1024 }' "/proc/$1/smaps_rollup"; }
 
 prepare()
 {

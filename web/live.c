@@ -292,8 +292,7 @@ static unsigned streams_of(const struct live *live, const struct who *who, struc
     struct looker *looker;
     unsigned n = 0;
 
-    TAILQ_FOREACH(looker, &live->lookers, links)
-    {
+    for (looker = TAILQ_FIRST(&live->lookers); looker != NULL; looker = TAILQ_NEXT(looker, links)) {
         if (looker->who.way != who->way || strcmp(looker->who.name, who->name) != 0)
             continue;
         if (n++ == 0)
@@ -314,8 +313,7 @@ static bool make_room(struct live *live, const struct who *who)
     if (live->n_lookers < LIVE_CLIENTS_MAX)
         return true;
     own = streams_of(live, who, &oldest);
-    TAILQ_FOREACH(looker, &live->lookers, links)
-    {
+    for (looker = TAILQ_FIRST(&live->lookers); looker != NULL; looker = TAILQ_NEXT(looker, links)) {
         n = streams_of(live, &looker->who, &oldest);
         if (n > most) {
             most = n;

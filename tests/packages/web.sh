@@ -35,7 +35,7 @@ make_root()
     printf 'APT::Get::Assume-Yes "true";\n' >"$root/etc/apt/apt.conf.d/90yes" # what a person says
     printf '127.0.0.1 localhost relay\n::1 localhost\n' >"$root/etc/hosts"
     clean_inside "$root" useradd -m -s /bin/bash anna || return 1
-    clean_inside "$root" runuser -l anna -c 'mkdir -m 700 .ssh && ssh-keygen -q -t ed25519 -N "" -f .ssh/id_ed25519 && cp .ssh/id_ed25519.pub .ssh/authorized_keys && printf "StrictHostKeyChecking no\nLogLevel ERROR\n" >.ssh/config' || return 1
+    clean_inside "$root" runuser -l anna -c 'mkdir -m 700 .ssh && ssh-keygen -q -t ed25519 -N "" -f .ssh/id_ed25519 && cp .ssh/id_ed25519.pub .ssh/authorized_keys && printf "StrictHostKeyChecking no\n" >.ssh/config' || return 1
     if [ "$release" = bookworm ] && ls build/deb/postern-web_*.deb >/dev/null 2>&1; then
         cp build/deb/*.deb "$root/root/"
     else
@@ -49,7 +49,8 @@ start()
 {
     boot 'ssh*' && online sh -c 'cd /root && apt install ./postern_*.deb ./postern-policyd_*.deb ./postern-milter_*.deb ./postern-mirror_*.deb ./postern-common_*.deb' &&
         running sh -c 'printf "%s\n" anna@contoso.example >/root/mailboxes.txt' &&
-        running postern-mirror import --tenant contoso /root/mailboxes.txt && running systemctl start postern-policyd ssh
+        running postern-mirror import --tenant contoso /root/mailboxes.txt &&
+        running systemctl start postern-policyd ssh systemd-user-sessions # until that has run, nobody logs in
 }
 
 follow()

@@ -21,7 +21,11 @@ async function open(what) {
   writeFileSync(`${folder}/person`, 'anna');
   const { context, page, wrong } = await open(`${site}/explain?user=sean%40contoso.example&client=192.0.2.1`);
   await page.locator('#who').getByText('anna@contoso.example').waitFor(LONG);
-  is('who signs in by the web server is where they wanted to be', new URL(page.url()).search, '?user=sean%40contoso.example&client=192.0.2.1');
+  is(
+    'who signs in by the web server is where they wanted to be',
+    new URL(page.url()).search,
+    '?user=sean%40contoso.example&client=192.0.2.1',
+  );
   await page.locator('#live .badge.good').waitFor(LONG);
   is('looks on', '');
   const status = await page.evaluate(async () => {

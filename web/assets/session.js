@@ -77,7 +77,13 @@ export function whoView(left) {
 // Shown where a page would have been; done(): somebody is signed in.
 export function signInForm(done) {
   if (byProxy) {
-    return el('p', {}, T.signIn.ended, ' ', el('button', { type: 'button', onclick: () => location.reload() }, T.signIn.again));
+    return el(
+      'p',
+      {},
+      T.signIn.ended,
+      ' ',
+      el('button', { type: 'button', onclick: () => location.reload() }, T.signIn.again),
+    );
   }
   const login = el('input', {
     id: 'name',
