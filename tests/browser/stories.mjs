@@ -241,6 +241,11 @@ for (const [who, start, links] of [
   await page.getByText('Runs of the mirror').first().waitFor(LONG);
   is('and its runs, but nothing of the relay', await page.getByText('Configuration, in plain words').count(), 0);
   is('without a message', wrong.join('\n'));
+  await page.goto(`${origin}/blocks?tenant=contoso`);
+  await page.getByText('tenant: you see none of that name').waitFor(LONG);
+  await page.getByRole('link', { name: 'Show all tenants' }).click();
+  await page.getByText('Nobody is blocked now').waitFor(LONG);
+  is('an address of another tenant leads to nothing, and a link away from it', new URL(page.url()).search, '');
   await context.close();
 }
 
@@ -267,6 +272,11 @@ for (const [who, start, links] of [
         is(`and what is only watched, on ${path}`, await page.getByText('Nothing is refused by: ').count(), 1);
       }
     }
+    is(
+      `${who} is led to what would be refused where that may be seen`,
+      await page.getByRole('link', { name: 'What would be refused' }).count(),
+      who === 'viewer' ? 0 : 1,
+    );
     is(`${who}: without a message`, wrong.join('\n'));
     await context.close();
   }

@@ -108,7 +108,7 @@ function drawScope(page) {
   const shown = chosen ?? own?.join(', ');
   const place = document.getElementById('scope');
   if (!isSignedIn() || !mayRead() || !shown || !page) return place.replaceChildren();
-  const all = chosen !== null && (own === null || own.length > 1) ? el('a', { href: addressFor(null) }, T.tenant.all) : '';
+  const all = chosen !== null ? el('a', { href: addressFor(null) }, T.tenant.all) : '';
   place.replaceChildren(
     el(
       'div',
@@ -251,8 +251,9 @@ function onClick(event) {
 function bandView(kind, ...children) {
   return el('div', { class: `band ${kind}` }, badge(kind, T.band.word[kind]), el('span', {}, ...children));
 }
+// For who may have the rows.
 function wouldLink() {
-  return link('/reports/would-refuse', {}, T.band.would);
+  return mayRead() ? link('/reports/would-refuse', {}, T.band.would) : '';
 }
 function bandsOf(mode) {
   const bands = [];
