@@ -42,10 +42,11 @@ run_with()
 export -f run_with clean_inside
 export root T
 
+# What it printed comes last where nothing in it failed, else what failed: logs are long.
 passed()
 {
     cat "$T/$1-$2.out"
-    [ "$(cat "$T/$1-$2.code")" -eq 0 ] && grep -q '^ok ' "$T/$1-$2.out" && ! grep '^not ok \|# SKIP' "$T/$1-$2.out"
+    ! grep -A 2 '^not ok \|# SKIP' "$T/$1-$2.out" && grep -q '^ok ' "$T/$1-$2.out" && [ "$(cat "$T/$1-$2.code")" -eq 0 ]
 }
 
 if ! make_root >"$T/said" 2>&1; then
