@@ -80,10 +80,11 @@ say = $(if $(V),:,@printf '  %-5s %s\n')
 all: $(PROGRAMS)
 
 $(CORE_OBJ): ALL_CFLAGS += $(COUNTED)
-# The counts of an object go with it: to those of another one the programs could not add.
+# The counts of an object begin anew with it, and programs add to them whoever they run as: else they say on stderr that they can't.
+$(CORE_OBJ): BEGIN_COUNTS = $(if $(COUNTED),@rm -f $(@:.o=.gcda); umask 0; : >$(@:.o=.gcda))
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	@rm -f $(@:.o=.gcda)
+	$(BEGIN_COUNTS)
 	$(say) CC $@
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 

@@ -74,8 +74,8 @@ build fuzz-build
 
 # Of the faults a sample, in a short form: "make faults" runs all.
 export FAULTS=short
-# The counts for tests/coverage.sh begin at nothing, and a program adds to them whoever it runs as.
-find build/asan/core -name '*.o' -exec sh -c 'umask 0; for o; do rm -f "${o%o}gcda"; : >"${o%o}gcda"; done' - {} +
+# The counts for tests/coverage.sh begin at nothing.
+find build/asan/core -name '*.gcda' -exec truncate -s 0 {} +
 # Four more at the same time than there are processors: many wait for what shall happen most of their time.
 list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P $((jobs + 4)) -d '\n' -I{} bash -c 'run_one {}'
 [ "$pattern" != . ] || run_one tests-coverage tests/coverage.sh
