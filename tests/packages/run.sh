@@ -246,11 +246,11 @@ web_has_check()
     local kept=/var/lib/postern/spool/checks/postfix.json before
     running systemctl is-active postern-check-postfix.path postern-check-postfix.timer &&
         folder /var/lib/postern/spool/checks postern:postern 2750 && running systemctl start postern-check-postfix.service &&
-        folder $kept postern:postern 640 && running grep -q '"findings"' $kept || return 1
-    before=$(running stat -c %i $kept)
+        folder "$kept" postern:postern 640 && running grep -q '"findings"' "$kept" || return 1
+    before=$(running stat -c %i "$kept")
     running sh -c 'echo "# changed" >>/etc/postfix/main.cf'
     for _ in $(seq 300); do
-        [ "$(running stat -c %i $kept)" = "$before" ] || return 0
+        [ "$(running stat -c %i "$kept")" = "$before" ] || return 0
         sleep 0.2
     done
     running systemctl status --no-pager postern-check-postfix.path
