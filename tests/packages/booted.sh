@@ -47,8 +47,8 @@ halt()
     init=
     wait
     for _ in $(seq 200); do
-        cgroups | xargs -I{} find {} -depth -type d -exec rmdir {} + 2>/dev/null
-        [ -n "$(cgroups | xargs -I{} find {} -maxdepth 0 2>/dev/null)" ] || return 0
+        cgroups | xargs -I@ find @ -depth -type d -exec rmdir {} + 2>/dev/null
+        [ -n "$(cgroups | xargs -I@ find @ -maxdepth 0 2>/dev/null)" ] || return 0
         sleep 0.1
     done
 }
