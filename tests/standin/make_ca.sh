@@ -46,7 +46,8 @@ names=$names,DNS:eur01.outlook.localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1
 authority ca 'postern test CA'
 authority unknown-ca 'postern test CA that nobody trusts'
 server server-good ca 30 "$names"
-server server-expired ca -1 "$names"
+# Of no day: since the second that follows it. (Later versions of OpenSSL refuse an end before the beginning.)
+server server-expired ca 0 "$names"
 server server-wronghost ca 30 DNS:elsewhere.example
 server server-unknownca unknown-ca 30 "$names"
 ec_key server-selfsigned.key
