@@ -320,7 +320,7 @@ static bool make_room(struct live *live, const struct who *who)
             of_most = oldest;
         }
     }
-    if (most <= own + 1)
+    if (of_most == NULL || most <= own + 1)
         return false;
     looker_end(of_most);
     return true;

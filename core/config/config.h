@@ -388,7 +388,7 @@ struct web_role_config {
 struct web_proxy_config {
     const char *secret_file; /* NULL: there is none */
     const char *user_field, *groups_field;
-    const char *sign_out; /* the path at which the proxy ends a sign-in; NULL: it has none */
+    const char *sign_out;          /* the path at which the proxy ends a sign-in; NULL: it has none */
     struct web_role_config *roles; /* of those of somebody's groups, the first one counts */
     size_t n_roles;
 };

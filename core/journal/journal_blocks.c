@@ -175,7 +175,7 @@ static int by_name(const void *a, const void *b)
 static struct seen *collect(const struct block_watch *w, const struct blocks *blocks, uint64_t now_ns, int64_t wall_s,
                             size_t *n, bool *all)
 {
-    struct seen *list = calloc(16, sizeof *list);
+    struct seen *list = reallocarray(NULL, 16, sizeof *list);
     size_t capacity = 16;
     struct block block;
 

@@ -53,7 +53,7 @@ becomes 'and somebody is told' 'grep -l "\"unusual\"" "$T"/lib/spool/alerts/*.js
 p block $C --for 1h >/dev/null
 is 'of who is blocked people read what is usual' "$(p blocks | tr -s ' \n' ' ')" \
     '*being learnt: so far at most 1 messages in an hour, 1 in a day; 1 and 1 now*'
-is 'and programs' "$(p blocks --json)" '*"messages_hour": 1, "messages_day": 1, "now_hour": 1, "today": 1, "learnt": false}*'
+is 'and programs' "$(p blocks --json)" '*"messages_hour": 1, "messages_day": 1, "now_hour": 1, "today": 1, "learnt": false,*'
 p unblock $C >/dev/null
 cat >"$T/export.json" <<END
 [{"kind": "user", "login": "$C", "learnt": true, "messages_hour": 1, "messages_day": 1, "recipients_hour": 1, "recipients_day": 1}]
