@@ -299,6 +299,7 @@ coverage:
 
 lint:
 	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all
 	@tests/lint.sh
 
 # Debian packages, in build/deb.
