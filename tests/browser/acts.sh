@@ -12,6 +12,7 @@ W=$(mktemp -d "${TMPDIR:-/tmp}/postern-acts.XXXXXX")
 me=$(id -un)
 make_relay '{ name = "recipient-rate"; per = "user"; count = "recipients"; rate = "600/h"; burst = 12; then = "block 1h"; }' '
 tenants = ( { name = "contoso"; domains = ["contoso.example"]; } );
+connectors = ( { name = "printers"; networks = ["192.0.2.0/24"]; } );
 spool = "'"$W"'/spool"; smtp_auth = { deny_file = "'"$W"'/deny"; };
 web = { listen = { address = "unix:'"$W"'/web.sock"; mode = "0600"; }; users = "'"$W"'/users"; action_log = "'"$W"'/log/actions.log";
         actions = ["block", "unblock", "hold", "release", "deny", "discard"]; };'

@@ -1,35 +1,46 @@
 // All that is known of one connector: what its clients may, why, what they did.
 import { T } from './text.js';
+import { actButtons, askVerbs } from './acts.js';
 import { ask, askPart } from './api.js';
-import { badge, el, facts, name, section, table, time } from './dom.js';
-import { habitView, timeline, truth } from './mailbox.js';
-import { decisionView, limitsView, notesView, subjectOf } from './parts.js';
-
-const CONNECTOR_BLOCK_COLUMNS = [
-  { key: 'subject', as: subjectOf },
-  { key: 'since', as: (t) => time(t) },
-  { key: 'until', as: (t) => time(t) },
-  { key: 'limit' },
-  { key: 'reason' },
-];
+import { badge, el, facts, name, redraw, section } from './dom.js';
+import { blocksPart, habitView, timeline, truth } from './mailbox.js';
+import { decisionView, limitsView, notesView } from './parts.js';
 
 export async function connectorPage(view) {
   const wanted = view.query.get('name') ?? '';
   view.title(name(wanted), wanted);
-  const [{ data, notes }, log] = await Promise.all([
-    ask('connectors', {}, view.signal),
+  const load = () => ask('connectors', {}, view.signal);
+  const [first, log, verbs] = await Promise.all([
+    load(),
     wanted === '' ? { data: [], next: null } : askPart('log', { user: wanted, rows: 25 }, view.signal),
+    askVerbs(view.signal),
   ]);
+  const all = el('div', {});
+  const past = timeline(view, wanted, log);
+  const set = (reply) => redraw(all, ...partsOfConnector(reply, wanted, past, verbs, again, view.signal));
+  const again = () =>
+    load()
+      .then(set)
+      .catch((problem) => view.fail(problem));
+  set(first);
+  view.put(all);
+}
+
+function partsOfConnector({ data, notes }, wanted, past, verbs, again, signal) {
   const connector = data.find((one) => one.name === wanted);
-  if (!connector) {
-    view.put(el('p', {}, badge('off', T.unknown), ' ', T.mailbox.connectorUnknown));
-    return;
-  }
-  view.put(
+  if (!connector) return [el('p', {}, badge('off', T.unknown), ' ', T.mailbox.connectorUnknown)];
+  const blocked = connector.blocks.length > 0;
+  const acts = actButtons(
+    verbs,
+    { kind: 'connector', name: wanted, habit: connector.habit !== null },
+    blocked ? ['unblock', ...(connector.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block'],
+    again,
+    signal,
+  );
+  return [
     ...[notesView(notes)].filter(Boolean),
-    ...(connector.blocks.length === 0
-      ? []
-      : [section(T.mailbox.blocks, table(T.mailbox.blocks, CONNECTOR_BLOCK_COLUMNS, connector.blocks, T.none))]),
+    ...blocksPart(connector.blocks),
+    ...(acts ? [section(T.act.heading, acts)] : []),
     el(
       'div',
       { class: 'columns' },
@@ -49,6 +60,6 @@ export async function connectorPage(view) {
       limitsView(connector.verdict.limits, T.mailbox.limits) ?? el('p', { class: 'none' }, T.none),
     ),
     ...(connector.habit ? [section(T.mailbox.habit, habitView(connector.habit))] : []),
-    timeline(view, wanted, log),
-  );
+    past,
+  ];
 }

@@ -192,9 +192,22 @@ export function timeline(view, user, first) {
   );
 }
 
+const STANDING_COLUMNS = [
+  { key: 'subject', as: subjectOf },
+  { key: 'since', as: (t) => time(t) },
+  { key: 'until', as: (t) => time(t) },
+  { key: 'limit' },
+  { key: 'reason' },
+];
+
 // Names that would be steps in a path can't be asked for in one.
 function pathOf(login) {
   return `mailboxes/${encodeURIComponent(whole(login))}`;
+}
+
+// What blocks it; nothing where nothing does.
+export function blocksPart(blocks) {
+  return blocks.length === 0 ? [] : [section(T.mailbox.blocks, table(T.mailbox.blocks, STANDING_COLUMNS, blocks, T.none))];
 }
 
 // What can be done about it, as it stands.
@@ -246,23 +259,7 @@ function partsOfOne(reply, login, past, verbs, again, signal) {
   const acts = actButtons(verbs, userSubject(m.mailbox ?? login, m.habit !== null), actsOf(m), again, signal);
   return [
     ...[notesView(reply.notes)].filter(Boolean),
-    m.blocks.length === 0
-      ? el('span', {})
-      : section(
-          T.mailbox.blocks,
-          table(
-            T.mailbox.blocks,
-            [
-              { key: 'subject', as: subjectOf },
-              { key: 'since', as: (t) => time(t) },
-              { key: 'until', as: (t) => time(t) },
-              { key: 'limit' },
-              { key: 'reason' },
-            ],
-            m.blocks,
-            T.none,
-          ),
-        ),
+    ...blocksPart(m.blocks),
     ...(acts ? [section(T.act.heading, acts)] : []),
     el(
       'div',
