@@ -66,10 +66,12 @@ queue_one()
     done
     answers 'action=DUNNO' policyd "$1" "$queued" "$queued" || return 1
     # The journal has it within seconds. Postfix's commands look for addresses that the sandbox's network lacks.
+    found=
     for _ in $(seq 100); do
-        ! running postern hold --dry-run --json "$1" | grep "$queued" || break
+        ! running postern hold --dry-run --json "$1" | grep "$queued" || { found=yes; break; }
         sleep 0.2
     done
+    [ -n "$found" ] || { running postqueue -j; running postern log --lines 5; return 1; }
     running postconf -e 'inet_interfaces = 192.0.2.1'
 }
 queue_is() { [ "$(running sh -c 'postconf -e inet_interfaces=all; postqueue -j; postconf -e inet_interfaces=192.0.2.1' | member queue_name)" = "$1" ]; }
