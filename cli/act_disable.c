@@ -21,13 +21,6 @@ struct folders {
     int requests, replies;
 };
 
-static bool is_there(int folder, const char *name)
-{
-    struct stat st;
-
-    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static void close_folders(const struct folders *f)
 {
     if (f->requests >= 0)
@@ -73,7 +66,7 @@ static int leave(struct cli *own, const struct act *act, const char *text)
     int rc = open_folders(own->files.config->spool, &f, &e);
 
     name_of(act, name);
-    if (rc == 0 && !is_there(f.replies, name) && !is_there(f.requests, name))
+    if (rc == 0 && !spool_has(f.replies, name) && !spool_has(f.requests, name))
         rc = spool_put(f.requests, name, slice_of(text), &e);
     close_folders(&f);
     return rc == 0 ? CLI_OK : cli_fail(own, "%s", e.text);
@@ -184,7 +177,7 @@ bool act_disable_ended(const struct config *config, const struct act *act, int64
     name_of(act, name);
     if (open_folders(config->spool, &f, &e) != 0)
         say(out, ACT_UNKNOWN, e.text);
-    else if (is_there(f.requests, name))
+    else if (spool_has(f.requests, name))
         ended = take_back(&f, name, waited_s, out);
     else
         take_reply(&f, name, out);

@@ -49,19 +49,12 @@ static bool take_back(const struct config *config, int folder, const char *name)
 
 /* ---- waiting ---- */
 
-static bool is_there(int folder, const char *name)
-{
-    struct stat st;
-
-    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static bool is_taken(int folder, const char *name)
 {
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
 
     for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
-        if (!is_there(folder, name))
+        if (!spool_has(folder, name))
             return true;
         (void)nanosleep(&step, NULL);
     }
@@ -75,7 +68,7 @@ static int check_refusal(const struct config *config, int folder, const char *na
     struct buf b = BUF_OVER(shown);
     size_t n;
 
-    if (!is_there(folder, name))
+    if (!spool_has(folder, name))
         return 0;
     if (spool_get(folder, name, REFUSAL_MAX, &text, &n, e) == 0) {
         buf_add_printable(&b, (struct slice){text, n});
@@ -91,7 +84,7 @@ static int read_reply(const struct config *config, int folder, const char *name,
 {
     int result = 0;
 
-    if (!is_there(folder, name))
+    if (!spool_has(folder, name))
         return 0;
     result = spool_get(folder, name, REPLY_MAX, text, n, e);
     (void)take_back(config, folder, name);

@@ -33,6 +33,18 @@ static int rows_needed(struct page *page, size_t *most)
     return PAGE_OK;
 }
 
+/* The time "since", where it came; *since_s is what holds otherwise. */
+static int take_since(struct page *page, int64_t *since_s)
+{
+    const char *since = asked_value(page->asked, "since");
+    struct error e;
+
+    if (since == NULL || text_read_time(since, clock_wall_s(), since_s, &e) == 0)
+        return PAGE_OK;
+    (void)error_set(&page->e, "since: %s", e.text);
+    return PAGE_BAD;
+}
+
 /* No rows, and why. */
 static void nothing_yet(struct page *page, const char *why)
 {
@@ -53,10 +65,8 @@ int page_blocks(struct page *page)
 
 int page_ended_blocks(struct page *page)
 {
-    const char *since = asked_value(page->asked, "since");
     struct decide_context c;
     int64_t since_s = 0;
-    struct error e;
     size_t most;
     int status;
 
@@ -64,10 +74,8 @@ int page_ended_blocks(struct page *page)
         return PAGE_BAD;
     if (!scope_is_all(page->scope))
         most = LOG_ROWS_MAX; /* those of other tenants are left out afterwards */
-    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
-        (void)error_set(&page->e, "since: %s", e.text);
+    if (take_since(page, &since_s) != PAGE_OK)
         return PAGE_BAD;
-    }
     if ((status = page_open_context(page, &c)) != PAGE_OK)
         return status;
     if (files_open_journal(page->files, &page->e) != 0)
@@ -114,18 +122,14 @@ int page_reports(struct page *page)
 
 static int would_refuse(struct page *page)
 {
-    const char *since = asked_value(page->asked, "since");
     int64_t since_s = clock_wall_s() - WOULD_REFUSE_S;
-    struct error e;
 
     if (page->script) {
         (void)error_set(&page->e, "format: there is no script of this report");
         return PAGE_BAD;
     }
-    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
-        (void)error_set(&page->e, "since: %s", e.text);
+    if (take_since(page, &since_s) != PAGE_OK)
         return PAGE_BAD;
-    }
     if (files_open_journal(page->files, &page->e) != 0)
         return PAGE_NO_FILE;
     return would_refuse_report(page->files->journal, since_s, page->out, &page->e) == 0 ? PAGE_OK : PAGE_NO_FILE;
@@ -214,16 +218,12 @@ int page_log(struct page *page)
 
 int page_runs(struct page *page)
 {
-    const char *since = asked_value(page->asked, "since");
     struct runs_wanted wanted = {.scope = scope_is_all(page->scope) ? SLICE("") : page->scope};
-    struct error e;
 
     if (rows_needed(page, &wanted.most) != PAGE_OK)
         return PAGE_BAD;
-    if (since != NULL && text_read_time(since, clock_wall_s(), &wanted.since_s, &e) != 0) {
-        (void)error_set(&page->e, "since: %s", e.text);
+    if (take_since(page, &wanted.since_s) != PAGE_OK)
         return PAGE_BAD;
-    }
     if (files_open_history(page->files, &page->e) != 0)
         return PAGE_NO_FILE;
     if (page->files->history == NULL)

@@ -139,6 +139,13 @@ static const char *walk_next(DIR *dir, const char *ending)
     return NULL;
 }
 
+bool spool_has(int folder, const char *name)
+{
+    struct stat st;
+
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 unsigned spool_count(int folder, const char *beginning, const char *ending)
 {
     DIR *dir = walk_begin(folder);

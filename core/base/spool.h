@@ -22,6 +22,9 @@ int spool_open_below(int folder, const char *name, struct error *e);
 /* Writes folder/name, with the folder's permissions for group and others. 0; -1 with e, and no file is left. */
 int spool_put(int folder, const char *name, struct slice text, struct error *e);
 
+/* Is there a file, or a link, of that name? */
+bool spool_has(int folder, const char *name);
+
 /* How many files have names that begin and end so; hidden ones are not counted. */
 unsigned spool_count(int folder, const char *beginning, const char *ending);
 

@@ -28,10 +28,7 @@ static enum block_end end_of(const char *word)
 
 void block_row_of(const struct block *block, uint64_t now_ns, int64_t wall_s, struct block_row *out)
 {
-    *out = (struct block_row){.since_s = block->from_wall_s};
-    if (block->until_ns != BLOCK_FOREVER)
-        out->until_s = wall_s + (block->until_ns > now_ns ? (int64_t)((block->until_ns - now_ns) / NS_PER_S)
-                                                          : -(int64_t)((now_ns - block->until_ns) / NS_PER_S));
+    *out = (struct block_row){.since_s = block->from_wall_s, .until_s = block_until_wall_s(block, now_ns, wall_s)};
     (void)snprintf(out->subject, sizeof out->subject, "%s", block->subject);
     (void)snprintf(out->limit, sizeof out->limit, "%s", block->limit);
     (void)snprintf(out->reason, sizeof out->reason, "%s", block->reason);
@@ -142,9 +139,7 @@ struct block_watch {
 
 struct block_watch *block_watch_new(void)
 {
-    struct block_watch *w = calloc(1, sizeof *w);
-
-    return w;
+    return calloc(1, sizeof(struct block_watch));
 }
 
 void block_watch_free(struct block_watch *w)

@@ -32,31 +32,17 @@ static const struct column columns[] = {
     {"tenant", VALUE_TEXT},
 };
 
-static int64_t until_wall_s(const struct decide_context *c, const struct block *block)
-{
-    return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
-}
-
 #define LABEL_WIDTH 10
 
 /* What a blocked login or connector usually sends, and what it sent lately. False: it has no habit. */
 static bool find_habit(const struct decide_context *c, const struct block *block, struct habit *out)
 {
-    char name[sizeof block->subject], kind[16], *words[] = {kind, name};
-    struct buf k = BUF_OVER(kind);
-    struct slice first, rest, shown;
     struct subject *x;
-    struct error e;
     uint64_t key = 0;
 
-    if (c->habits == NULL || !c->config->limits_use_habits || block->prefix > 0 ||
-        !slice_cut(slice_of(block->subject), ' ', &first, &rest) ||
-        !block_subject_name(block, name, sizeof name - 1, &shown) || slice_eq(first, SLICE("client")) ||
-        (x = malloc(sizeof *x)) == NULL)
+    if (c->habits == NULL || !c->config->limits_use_habits || (x = malloc(sizeof *x)) == NULL)
         return false;
-    name[shown.n] = '\0';
-    buf_add(&k, first);
-    if (subject_parse(c, 2, words, x, &e) == 0 && (key = key_of_habit(c, &x->verdict.identity)) != 0)
+    if (subject_of_block(c, block, x) && (key = key_of_habit(c, &x->verdict.identity)) != 0)
         habits_look(c->habits, key, c->now_ns, out);
     free(x);
     return key != 0;
@@ -84,7 +70,7 @@ static void show_block(const struct decide_context *c, const struct evidence *x,
     struct buf from = BUF_OVER(since), to = BUF_OVER(until);
 
     text_add_local_time(&from, x->block.from_wall_s);
-    text_add_local_time(&to, until_wall_s(c, &x->block));
+    text_add_local_time(&to, block_until_wall_s(&x->block, c->now_ns, c->wall_s));
     printer_text(out, "%s", x->block.subject);
     printer_field(out, "since", LABEL_WIDTH, "%s, until %s", since, to.n > 0 ? until : "it is unblocked");
     printer_field(out, "by", LABEL_WIDTH, "%s (%s)", x->block.limit, x->block.reason);
@@ -104,10 +90,10 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
         (void)evidence_join(texts[i], sizeof texts[i], lists[i]);
     out->row(out, (const struct value[]){
                       value_word(x->block.subject), value_time(x->block.from_wall_s),
-                      value_time(until_wall_s(c, &x->block)), value_word(x->block.limit), value_word(x->block.reason),
-                      value_number(x->passed), value_number(x->refused), value_number(x->since), value_word(texts[0]),
-                      value_word(texts[1]), value_word(texts[2]), value_word(texts[3]),
-                      number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
+                      value_time(block_until_wall_s(&x->block, c->now_ns, c->wall_s)), value_word(x->block.limit),
+                      value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
+                      value_number(x->since), value_word(texts[0]), value_word(texts[1]), value_word(texts[2]),
+                      value_word(texts[3]), number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
                       number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
                       number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
                       number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),

@@ -117,11 +117,6 @@ static void put_listed(const struct smtp_auth_config *lists, const struct identi
     out->value(out, "listed", value_word(word));
 }
 
-static int64_t until_s(const struct decide_context *c, const struct block *block)
-{
-    return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
-}
-
 static void put_blocks(const struct decide_context *c, const struct explained *x, struct printer *out)
 {
     static const struct column columns[] = {{"subject", VALUE_TEXT},
@@ -135,8 +130,8 @@ static void put_blocks(const struct decide_context *c, const struct explained *x
     for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, &block);)
         if (key_blocks(c, &x->submission, &x->verdict.identity, &block))
             out->row(out, (const struct value[]){value_word(block.subject), value_time(block.from_wall_s),
-                                                 value_time(until_s(c, &block)), value_word(block.limit),
-                                                 value_word(block.reason)});
+                                                 value_time(block_until_wall_s(&block, c->now_ns, c->wall_s)),
+                                                 value_word(block.limit), value_word(block.reason)});
     out->end(out);
 }
 

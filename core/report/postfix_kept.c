@@ -349,11 +349,18 @@ static void read_text(struct kept *k, struct slice text, const char *config_path
     json_decref(o);
 }
 
-static void kept_begin(struct kept *k)
+static struct kept *kept_new(struct error *e)
 {
+    struct kept *k = malloc(sizeof *k);
+
+    if (k == NULL) {
+        (void)error_set(e, "out of memory");
+        return NULL;
+    }
     *k = (struct kept){.state = KEPT_CURRENT};
     findings_begin(&k->findings, postfix_rules, PF_RULES);
     k->findings.merge = true;
+    return k;
 }
 
 /* A folder that is not there yet is one without a result. */
@@ -414,11 +421,10 @@ static void show(struct kept *k, const struct accepted *accepted, int64_t now_s,
 int postfix_kept_show(struct slice text, const char *config_path, const struct accepted *accepted, int64_t now_s,
                       struct printer *out, struct error *e)
 {
-    struct kept *k = malloc(sizeof *k);
+    struct kept *k = kept_new(e);
 
     if (k == NULL)
-        return error_set(e, "out of memory");
-    kept_begin(k);
+        return -1;
     read_text(k, text, config_path, now_s);
     show(k, accepted, now_s, out);
     return 0;
@@ -427,11 +433,10 @@ int postfix_kept_show(struct slice text, const char *config_path, const struct a
 int postfix_kept_report(const struct config *config, const char *config_path, const struct accepted *accepted,
                         int64_t now_s, struct printer *out, struct error *e)
 {
-    struct kept *k = malloc(sizeof *k);
+    struct kept *k = kept_new(e);
 
     if (k == NULL)
-        return error_set(e, "out of memory");
-    kept_begin(k);
+        return -1;
     read_file(k, config, config_path, now_s);
     show(k, accepted, now_s, out);
     return 0;

@@ -161,24 +161,26 @@ const char *subject_tenant(const struct decide_context *c, const struct subject 
     return tenant != NULL ? tenant->name : NULL;
 }
 
-const char *block_tenant(const struct decide_context *c, const struct block *block)
+bool subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out)
 {
     char name[sizeof block->subject], kind[16], *words[] = {kind, name};
     struct buf k = BUF_OVER(kind);
     struct slice first, shown;
-    const char *tenant = NULL;
-    struct subject *x;
-    struct error e;
 
     /* Of networks there may be many, and none is anybody's. */
     if (block->prefix > 0 || !slice_cut(slice_of(block->subject), ' ', &first, NULL) ||
-        slice_eq(first, SLICE("client")) || !block_subject_name(block, name, sizeof name - 1, &shown) ||
-        (x = malloc(sizeof *x)) == NULL)
-        return NULL;
+        slice_eq(first, SLICE("client")) || !block_subject_name(block, name, sizeof name - 1, &shown))
+        return false;
     name[shown.n] = '\0';
     buf_add(&k, first);
-    if (subject_parse(c, 2, words, x, &e) == 0)
-        tenant = subject_tenant(c, x);
+    return subject_parse(c, 2, words, out, NULL) == 0;
+}
+
+const char *block_tenant(const struct decide_context *c, const struct block *block)
+{
+    struct subject *x = malloc(sizeof *x);
+    const char *tenant = x != NULL && subject_of_block(c, block, x) ? subject_tenant(c, x) : NULL;
+
     free(x);
     return tenant;
 }

@@ -21,7 +21,9 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
 /* Whose it is: the connector's tenant, or the one whose mailboxes alone have the name, or whose login it is; NULL:
  * nobody's, or that of several. */
 const char *subject_tenant(const struct decide_context *c, const struct subject *subject);
-/* The same of a block's subject. */
+/* The subject of a block. False: it is no login and no connector, or not in the configuration or directory any more. */
+bool subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out);
+/* Its tenant; NULL as above, or without memory. */
 const char *block_tenant(const struct decide_context *c, const struct block *block);
 
 /* Resets the counters that led to a block: that of its limit, that of earlier blocks, and, if it only defers, what the

@@ -1,5 +1,7 @@
 #include "core/state/blocks_table.h"
 
+#include "core/base/clock.h"
+
 #include <string.h>
 
 /* How long a claim on an entry lasts: very long for writing a record, short for a process that waits for room. */
@@ -175,6 +177,14 @@ static void note_prefix(struct blocks *b, uint32_t prefix)
         return;
     word = prefix_word(b->head, prefix, &bit);
     add_bits(word, bit);
+}
+
+int64_t block_until_wall_s(const struct block *block, uint64_t now_ns, int64_t wall_s)
+{
+    if (block->until_ns == BLOCK_FOREVER)
+        return 0;
+    return wall_s + (block->until_ns > now_ns ? (int64_t)((block->until_ns - now_ns) / NS_PER_S)
+                                              : -(int64_t)((now_ns - block->until_ns) / NS_PER_S));
 }
 
 bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix)

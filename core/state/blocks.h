@@ -43,6 +43,9 @@ struct block {
     char reason[72];
 };
 
+/* When it ends by the wall clock, at which the state's time now_ns is wall_s; 0: when it is lifted. */
+int64_t block_until_wall_s(const struct block *block, uint64_t now_ns, int64_t wall_s);
+
 /* Is there any block, live or ended? One load. */
 bool blocks_any(const struct blocks *b);
 

@@ -34,6 +34,12 @@ export function blockSubject(block) {
   return { kind, name: words.join(' '), habit: block.messages_hour !== null };
 }
 
+// About the blocks of a subject: none, or those that stand.
+export function blockActs(blocks) {
+  if (blocks.length === 0) return ['block'];
+  return ['unblock', ...(blocks.every((block) => block.until) ? ['prolong'] : [])];
+}
+
 // What can be done about a subject. wanted: names of T.act.verbs, of which those are left out that this one may not ask for.
 // changed(): something may have changed. null: there is nothing.
 export function actButtons(verbs, subject, wanted, changed, signal) {

@@ -1,6 +1,6 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
-import { actButtons, askVerbs, blockSubject } from './acts.js';
+import { actButtons, askVerbs, blockActs, blockSubject } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, name, redraw, section, sentence, span, time } from './dom.js';
 import { endedBlocks } from './ended.js';
@@ -45,7 +45,7 @@ function blockView(block, acts) {
     user === null
       ? null
       : el('p', { class: 'links' }, link('/mailbox', { name: user }, T.blocks.mailbox), explainLink(user)),
-    acts(blockSubject(block), ['unblock', ...(block.until ? ['prolong'] : []), ...(user === null ? [] : ['hold'])]),
+    acts(blockSubject(block), [...blockActs([block]), ...(user === null ? [] : ['hold'])]),
   );
 }
 

@@ -1,6 +1,6 @@
 // All that is known of one connector: what its clients may, why, what they did.
 import { T } from './text.js';
-import { actButtons, askVerbs } from './acts.js';
+import { actButtons, askVerbs, blockActs } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, el, facts, name, redraw, section } from './dom.js';
 import { blocksPart, habitView, timeline, truth } from './mailbox.js';
@@ -29,11 +29,10 @@ export async function connectorPage(view) {
 function partsOfConnector({ data, notes }, wanted, past, verbs, again, signal) {
   const connector = data.find((one) => one.name === wanted);
   if (!connector) return [el('p', {}, badge('off', T.unknown), ' ', T.mailbox.connectorUnknown)];
-  const blocked = connector.blocks.length > 0;
   const acts = actButtons(
     verbs,
     { kind: 'connector', name: wanted, habit: connector.habit !== null },
-    blocked ? ['unblock', ...(connector.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block'],
+    blockActs(connector.blocks),
     again,
     signal,
   );

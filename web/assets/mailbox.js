@@ -1,6 +1,6 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
-import { actButtons, askVerbs, userSubject } from './acts.js';
+import { actButtons, askVerbs, blockActs, userSubject } from './acts.js';
 import { ask, askPart } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
 import { changesPart } from './history.js';
@@ -215,7 +215,7 @@ function actsOf(m) {
   const habit = m.habit;
   const beyond = habit?.learnt && (habit.today > habit.messages_day || habit.now_hour > habit.messages_hour);
   return [
-    ...(m.blocks.length > 0 ? ['unblock', ...(m.blocks.every((block) => block.until) ? ['prolong'] : [])] : ['block']),
+    ...blockActs(m.blocks),
     ...(m.blocks.length === 0 && beyond ? ['accept'] : []),
     'hold',
     'release',
