@@ -151,7 +151,7 @@ const char *subject_tenant(const struct decide_context *c, const struct subject 
     const struct identity *id = &subject->verdict.identity;
     const struct tenant_facts *tenant = id->n_claims > 0 ? directory_tenant(c->view, id->claims[0].tenant) : id->tenant;
 
-    if (subject->part == PER_CONNECTOR)
+    if (id->connector != NULL)
         return id->connector->tenant;
     if (subject->part != PER_USER && subject->part != PER_LOGIN)
         return NULL;
