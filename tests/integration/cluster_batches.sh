@@ -41,7 +41,9 @@ for i in $(seq "$first" "$n"); do
     becomes "after it, what a login sent is counted once, and all of it ($((i - first + 1)))" "used c user$i@contoso.example day" 24
     becomes 'which all know' "agree user$i@contoso.example a b c" agreed
 done
-becomes 'and its network once' "all_of user$n@contoso.example roaming" '1 1 1 '
+# A relay that heard of the network before it was asked there charges nothing, and hears of less than a quarter of the burst only
+# when it charges.
+becomes 'and its network once' "all_of user$n@contoso.example roaming | tr ' ' '\\n' | sort -n | tail -n 1" 1
 for name in a b c; do ask once user40@contoso.example "$T/$name/policyd.sock" 198.51.103.1 >/dev/null; done
 becomes "a traveller's networks are counted once" "all_of user40@contoso.example roaming" '3 3 3 '
 becomes 'no block is lost' "for name in a b c; do postern \$name blocks --csv | grep -c user51@; done" '1*1*1'
