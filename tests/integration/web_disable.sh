@@ -172,6 +172,9 @@ END
 is 'killed at any moment, each is begun once and ends once' "$(cat "$T/counted")" "True {1} {1} *'done': $KILLS*"
 mirror sync
 is 'and each is disabled' "$(for i in $numbers; do here "$(printf 'user%07d@contoso.example' "$i")"; done | sort | uniq -c)" " *$KILLS disabled*"
-is 'nothing is left over' "$(left)" ''
+# Who was killed while it wrote leaves a hidden file, which goes after an hour.
+kill "$respond"; wait "$respond" 2>/dev/null
+find "$T/spool/disable/replies" -name '.*' -type f -exec touch -d '-2 hours' {} +
+becomes 'nothing is left over' 'mirror respond; left' ''
 is 'no program said anything else' "$(grep -E 'ERROR: |runtime error|DEADLYSIGNAL' "$T"/*.log)" ''
 exit $status
