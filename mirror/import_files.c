@@ -221,6 +221,17 @@ static void check_nothing_own(struct import *im, const struct source *s, unsigne
                             : "");
 }
 
+/* What is written by hand often has no last line end, so the row is read; but a file that was cut off looks the same. */
+static void check_last_line(struct import *im, const struct source *s, unsigned number, const struct rows *rows,
+                            const struct row *last)
+{
+    if (rows_unended(rows))
+        remarks_add(&im->g->remarks, remark_topic(REMARK_NO_LINE_END, number, 0),
+                    "%s: %s: the file ends here without a line end: if it was cut off, this row is not whole and "
+                    "others are missing",
+                    s->path.text, place_words(last->place).text);
+}
+
 static int gather_rows(struct import *im, unsigned number, struct rows *rows, struct row *row, int more,
                        struct error *e)
 {
@@ -236,8 +247,11 @@ static int gather_rows(struct import *im, unsigned number, struct rows *rows, st
     }
     if (more == 0 && !rows_envelope(rows)->present)
         check_size(im, number, count);
-    if (more == 0)
+    if (more == 0) {
         check_nothing_own(im, s, number, own_before);
+        if (count > 0)
+            check_last_line(im, s, number, rows, row);
+    }
     return more;
 }
 

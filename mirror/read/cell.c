@@ -51,8 +51,8 @@ int row_error(const struct row *row, enum column column, const char *expected, s
                      expected, row_names(row, column).text);
 }
 
-/* Removes blanks, and the no-break spaces (U+00A0) that come from web pages and spreadsheets. */
-static struct slice trim(struct slice text)
+/* No-break spaces (U+00A0) come from web pages and spreadsheets. */
+struct slice cell_trim(struct slice text)
 {
     size_t before;
 
@@ -69,7 +69,7 @@ static struct slice trim(struct slice text)
 
 struct slice cell_text(const struct cell *cell)
 {
-    return cell->kind == CELL_TEXT ? trim(cell->text) : (struct slice){NULL, 0};
+    return cell->kind == CELL_TEXT ? cell_trim(cell->text) : (struct slice){NULL, 0};
 }
 
 int cell_bool(const struct cell *cell, bool *out)

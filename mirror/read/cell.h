@@ -54,7 +54,10 @@ int row_error(const struct row *row, enum column column, const char *expected, s
 /* Reads true or false, also as text in any case. 1 with *out; 0: null or absent; -1: anything else. */
 int cell_bool(const struct cell *cell, bool *out);
 
-/* The text without blanks around it; empty for null, absent, and what is no text. */
+/* The text without the blanks and no-break spaces around it. */
+struct slice cell_trim(struct slice text);
+
+/* The text so trimmed; empty for null, absent, and what is no text. */
 struct slice cell_text(const struct cell *cell);
 
 /* Reads a decimal number, also as text. */

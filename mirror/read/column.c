@@ -124,7 +124,10 @@ static const struct {
 /* Longer than any of the names with a separator between all letters. */
 #define MEANT_MAX 96
 
-/* Keeps letters and digits, in lower case. False for other characters than separators, and for too many. */
+/*
+ * Keeps letters and digits, in lower case, and drops what is not ASCII: characters that nobody sees are pasted along
+ * with names. False for other characters than separators, and for too many.
+ */
 static bool plain_letters(struct slice name, char out[MEANT_MAX], size_t *n)
 {
     *n = 0;
@@ -135,7 +138,7 @@ static bool plain_letters(struct slice name, char out[MEANT_MAX], size_t *n)
             if (*n == MEANT_MAX)
                 return false;
             out[(*n)++] = c;
-        } else if (c != ' ' && c != '-' && c != '_' && c != '.') {
+        } else if ((unsigned char)c < 0x80 && c != ' ' && c != '-' && c != '_' && c != '.') {
             return false;
         }
     }

@@ -199,6 +199,20 @@ static int read_row(struct csv *csv, bool *ended, struct error *e)
     return 0;
 }
 
+/* Behind a delimiter the end of the file is a cut as well: the value that was to follow looks like none. */
+static bool ends_behind_delimiter(const struct csv *csv, bool ended)
+{
+    return ended && csv->n_cells > 1 && !csv->quoted && csv->begin == csv->text_n;
+}
+
+static int cut_behind_delimiter(const struct csv *csv, struct error *e)
+{
+    return error_set(e,
+                     "%s: line %lu: the file ends behind a delimiter, in column %zu, without a line end: it is "
+                     "half-written; if nothing is missing, end the line",
+                     csv->in->path, csv->line, csv->n_cells);
+}
+
 static int wrong_count(const struct csv *csv, bool ended, struct error *e)
 {
     if (ended && csv->n_cells < csv->n_header)
@@ -235,6 +249,9 @@ int csv_next(struct csv *csv, struct error *e)
         }
         if (csv->n_header == 0 && is_delimiter_line(csv))
             continue;
+        if (ends_behind_delimiter(csv, ended) && (csv->n_header == 0 || csv->n_cells == csv->n_header))
+            return cut_behind_delimiter(csv, e);
+        csv->unended = ended && !csv->quoted;
         if (csv->n_header == 0)
             csv->n_header = csv->n_cells;
         else if (csv->text_n == 0 && csv->n_cells == csv->n_header && csv->n_cells > 1)

@@ -22,6 +22,7 @@ struct csv {
     unsigned long line_now;
     size_t begin; /* offset in text of the cell being read */
     bool quoted;  /* it has quotes around it */
+    bool unended; /* the file ends right behind the last row, without a line end, and not in quotes */
     char *text;
     size_t text_n, text_cap;
     size_t ends[CSV_CELLS_MAX]; /* offset in text of the end of cell i */

@@ -150,6 +150,8 @@ static const struct {
      "7zXZ",
      5, "is compressed with xz; unpack it first (unxz)"},
     {"\x28\xb5\x2f\xfd", 4, "is compressed with zstd; unpack it first (unzstd)"},
+    {"\xff\xfe\0\0", 4, "is UTF-32, which is not read; write the file with -Encoding UTF8"},
+    {"\0\0\xfe\xff", 4, "is UTF-32, which is not read; write the file with -Encoding UTF8"},
     {"%PDF", 4, "is a PDF; export with Export-Csv or ConvertTo-Json"},
 };
 

@@ -35,6 +35,7 @@ enum remark_about {
     REMARK_NOT_A_MAILBOX,
     REMARK_NULL_ELEMENT,
     REMARK_NO_NAME,
+    REMARK_NO_LINE_END,
 };
 static inline uint64_t remark_topic(enum remark_about about, unsigned file, unsigned column)
 {

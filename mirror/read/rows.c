@@ -29,7 +29,7 @@ static bool has_our_columns(struct slice line)
 
         while (n < line.n && strchr(",;\t|", line.p[n]) == NULL)
             n++;
-        name = slice_trim((struct slice){line.p, n});
+        name = cell_trim((struct slice){line.p, n});
         if (name.n >= 2 && name.p[0] == '"' && name.p[name.n - 1] == '"')
             name = (struct slice){name.p + 1, name.n - 2};
         if (column_named(name) != COLUMNS || column_meant(name) != COLUMNS)
@@ -219,6 +219,11 @@ const struct envelope *rows_envelope(const struct rows *rows)
 struct slice rows_head(const struct rows *rows)
 {
     return rows->json.head.n > 0 ? (struct slice){rows->json.head.p, rows->json.head.n} : SLICE("{}");
+}
+
+bool rows_unended(const struct rows *rows)
+{
+    return rows->form == ROWS_CSV ? rows->csv.unended : rows->form == ROWS_LIST && rows->unended;
 }
 
 int rows_percent(const struct rows *rows)

@@ -52,6 +52,9 @@ const struct envelope *rows_envelope(const struct rows *rows);
 /* What surrounds the rows, as JSON: the envelope without "value", or a lone object itself; else "{}". */
 struct slice rows_head(const struct rows *rows);
 
+/* The row that was read last has no line end behind it, so that its last value may be cut off. */
+bool rows_unended(const struct rows *rows);
+
 /* How much of the file was read, in percent; -1: unknown. */
 int rows_percent(const struct rows *rows);
 

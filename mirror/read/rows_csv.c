@@ -8,11 +8,11 @@ static int read_header(struct rows *rows, struct error *e)
     if (more <= 0)
         return more;
     for (size_t i = 0; i < csv->n_cells; i++) {
-        enum column column = column_named(slice_trim(csv_cell(csv, i)));
+        enum column column = column_named(cell_trim(csv_cell(csv, i)));
 
         rows->header[i] = column;
         if (column == COLUMNS || column == COLUMN_GRAPH_PROXIES) /* proxyAddresses may be meant for EmailAddresses */
-            rows_note_odd(rows, slice_trim(csv_cell(csv, i)));
+            rows_note_odd(rows, cell_trim(csv_cell(csv, i)));
         if (column == COLUMNS)
             continue;
         if (rows->columns & COLUMN_BIT(column))

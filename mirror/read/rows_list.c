@@ -36,6 +36,7 @@ static int read_line(struct rows *rows, struct error *e)
     }
     if (!ended && line->n == 0)
         return 0;
+    rows->unended = !ended;
     rows->line++;
     return 1;
 }
@@ -59,8 +60,10 @@ int rows_next_list(struct rows *rows, struct error *e)
     while ((more = read_line(rows, e)) > 0) {
         struct slice entry = without_comment((struct slice){rows->text.p, rows->text.n});
 
-        if (entry.n == 0)
+        if (entry.n == 0) {
+            rows->unended = false; /* a comment may be cut off */
             continue;
+        }
         rows->row.place = (row_place)rows->line;
         rows->row.cells[COLUMN_PRIMARY] = (struct cell){.kind = CELL_TEXT, .text = entry};
         rows->columns = COLUMN_BIT(COLUMN_PRIMARY);

@@ -17,6 +17,7 @@ struct rows {
     size_t n_odd;
     struct envelope envelope;
     unsigned long line; /* ROWS_LIST */
+    bool unended;       /* ROWS_LIST: the last line has no end */
     struct csv csv;
     enum column header[CSV_CELLS_MAX]; /* ROWS_CSV: the column of cell i, COLUMNS when unknown */
     struct json_rows json;

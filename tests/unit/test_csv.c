@@ -80,6 +80,11 @@ static const struct {
 } bad[] = {
     {"a,b\n1,2,3\n", "f.csv: line 2: 3 columns, but the header has 2"},
     {"a,b\n1,2\n3\n4,5\n", "f.csv: line 3: 1 columns, but the header has 2"},
+    {"a,b\n1,2\n3,",
+     "f.csv: line 3: the file ends behind a delimiter, in column 2, without a line end: it is half-written"},
+    {"a,b\n1,2\n,", "f.csv: line 3: the file ends behind a delimiter"},
+    {"a,b,", "f.csv: line 1: the file ends behind a delimiter"},
+    {"a,b,c\n1,", "f.csv: line 2: the file ends in the middle of a row, in column 2 of 3"},
     {"a,b,c\n1,2", "f.csv: line 2: the file ends in the middle of a row, in column 2 of 3: it is half-written"},
     {"a,b\n1,2\n3,\"4\n5,6\n", "f.csv: line 3, column 2: the file ends inside the quotes that were opened here"},
     {"a,b\n1,x\"y\n", "f.csv: line 2, column 2: a quote in the middle of a cell"},
