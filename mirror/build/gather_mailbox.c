@@ -66,6 +66,22 @@ static bool is_gone(const struct row *row)
            cell_text(&row->cells[COLUMN_SOFT_DELETED]).n > 0;
 }
 
+/*
+ * Does the row tell its mailbox at all? An IsInactiveMailbox that can't be read says neither that the mailbox is gone
+ * nor that it is there; "*@contoso.example" in a list is meant for a pattern, but would be one mailbox's address. 0, or
+ * -1 with e.
+ */
+static int check_row(enum kind kind, const struct row *row, struct error *e)
+{
+    bool inactive;
+
+    if (kind == KIND_LIST && slice_starts_with(cell_text(&row->cells[COLUMN_PRIMARY]), SLICE("*")))
+        return row_error(row, COLUMN_PRIMARY, "the address of one mailbox, since a list has no patterns", e);
+    if (cell_bool(&row->cells[COLUMN_INACTIVE], &inactive) < 0)
+        return row_error(row, COLUMN_INACTIVE, "True or False", e);
+    return 0;
+}
+
 /* Is this a mailbox that can sign in? Counts the others and reports the first. */
 static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out)
 {
@@ -145,6 +161,12 @@ static bool joined_with_prefixes(const struct cell *cell)
     return false;
 }
 
+/* U+FFFD is in the place of a character that some encoding on the way did not have. */
+static bool has_lost_character(struct slice text)
+{
+    return text.n > 0 && memmem(text.p, text.n, "\xef\xbf\xbd", 3) != NULL;
+}
+
 /* Reads EmailAddresses into g->proxies, and the one marked as primary into *primary. */
 static int read_proxies(struct gathered *g, unsigned file, const struct row *row, struct address *primary,
                         struct error *e)
@@ -160,7 +182,7 @@ static int read_proxies(struct gathered *g, unsigned file, const struct row *row
 
         if (prefixes_only && !has_prefix(item))
             continue;
-        kind = proxy_parse(item, &address);
+        kind = has_lost_character(item) ? PROXY_BAD : proxy_parse(item, &address);
         if (kind == PROXY_BAD)
             left_out(g, file, row, COLUMN_PROXIES, item);
         if (kind != PROXY_PRIMARY && kind != PROXY_SMTP)
@@ -189,6 +211,8 @@ static int read_primary(const struct row *row, const struct address *marked, str
         *primary = *marked;
         return 0;
     }
+    if (has_lost_character(cell_text(cell)))
+        return row_error(row, COLUMN_PRIMARY, "a mail address without lost characters (-Encoding UTF8)", e);
     if (address_parse_internal(without_smtp_prefix(cell_text(cell)), primary) != ADDRESS_OK)
         return row_error(row, COLUMN_PRIMARY, "a mail address", e);
     return 0;
@@ -255,7 +279,7 @@ static struct slice read_upn(struct gathered *g, unsigned file, const struct row
 
     if (text.n == 0)
         return text;
-    if (address_parse_internal(text, upn) == ADDRESS_OK)
+    if (!has_lost_character(text) && address_parse_internal(text, upn) == ADDRESS_OK)
         return address_slice(upn);
     left_out(g, file, row, COLUMN_UPN, text);
     return (struct slice){NULL, 0};
@@ -378,6 +402,10 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
     struct error why;
 
+    if (check_row(kind, row, &why) != 0) {
+        g->incomplete = true;
+        return bad_row(g, kind, &why);
+    }
     if (!is_mailbox(g, file, row, &out))
         return 0;
     g->unnamed = g->unnamed || (kind == KIND_MAILBOX && !asked_for(row, COLUMN_DISPLAY_NAME));

@@ -260,6 +260,19 @@ static int envelope_value(struct json_rows *json, struct error *e)
     return 0;
 }
 
+/* ScubaGear's merged results: "Raw" is what its provider exported. 0; -1 with e. */
+static int results_member(struct json_rows *json, bool raw, struct error *e)
+{
+    int c = peek_token(json, e);
+
+    if (!raw || c != '{')
+        return value(json, NULL, e);
+    json_take(json);
+    json->results = false;
+    json->in_raw = json->provider_export = json->first = true;
+    return 0;
+}
+
 /* Reads one member of the file's object. 1: the array of rows begins; 0: another member was read. */
 static int member(struct json_rows *json, struct error *e)
 {
@@ -283,9 +296,12 @@ static int member(struct json_rows *json, struct error *e)
         json->head.n = head_n;
         return envelope_value(json, e);
     }
-    if (json->provider_export) {
+    json->results = json->results || (head_n == 1 && slice_eq(key, SLICE("\"MetaData\"")));
+    if (json->provider_export || json->results) {
+        bool raw = slice_eq(key, SLICE("\"Raw\""));
+
         json->head.n = head_n;
-        return value(json, NULL, e);
+        return json->results ? results_member(json, raw, e) : value(json, NULL, e);
     }
     json->provider_export = head_n == 1 && slice_eq(key, SLICE("\"baseline_version\""));
     return text_add(json, &json->head, SLICE(":"), e) != 0 ? -1 : value(json, &json->head, e);
@@ -298,9 +314,16 @@ static int object(struct json_rows *json, struct slice *row, struct error *e)
 {
     int more;
 
-    while ((more = next_or_close(json, '}', e)) > 0) {
-        int found = member(json, e);
+    while ((more = next_or_close(json, '}', e)) >= 0) {
+        int found;
 
+        if (more == 0 && !json->in_raw)
+            break;
+        if (more == 0) {
+            json->in_raw = json->first = false; /* the results' other members follow */
+            continue;
+        }
+        found = member(json, e);
         if (found != 0)
             return found < 0 ? -1 : 0;
     }
@@ -347,7 +370,12 @@ int json_rows_next(struct json_rows *json, struct slice *row, struct error *e)
             c = peek_token(json, e);
             if (c == END_OF_FILE)
                 return 0;
-            return c == NOT_READABLE ? -1 : json_damaged(json, "more text after the end of the JSON value", e);
+            return c == NOT_READABLE ? -1
+                                     : json_damaged(json,
+                                                    "more text after the end of the JSON value; several "
+                                                    "objects have to be in one array: give all of them to "
+                                                    "one ConvertTo-Json, and write the file once",
+                                                    e);
         }
         if (found != 0)
             return found;

@@ -1,8 +1,8 @@
 /*
  * Splits what ConvertTo-Json and Exchange Online's REST interface write into its rows, without holding more than one:
  * an array of objects, a single object, or an envelope {"value": [ ... ], ...} whose other members are kept aside. And
- * what ScubaGear's provider for Exchange Online exports, which begins with "baseline_version": of that,
- * Get-TransportConfig.
+ * what ScubaGear's provider for Exchange Online exports, which begins with "baseline_version", or is "Raw" in an object
+ * that begins with "MetaData": of that, Get-TransportConfig.
  *
  * It only finds where a row begins and ends, by its strings and brackets; jansson checks whether the row is valid JSON.
  * Bounded: JSON_ROW_MAX bytes a row (and for the envelope's other members together), JSON_DEPTH_MAX levels.
@@ -29,6 +29,8 @@ struct json_rows {
     unsigned long line, column; /* where the last row begins, from 1; columns are bytes */
     bool envelope;              /* the file's object has "value", an array or null */
     bool provider_export;       /* an export of ScubaGear: rows are in "transport_config"; other members are skipped */
+    bool results;               /* ScubaGear's merged results, which begin with "MetaData"; "Raw" was not yet there */
+    bool in_raw;                /* inside their "Raw", which is an export */
     unsigned long line_now, column_now; /* of the next byte */
     enum json_place place;
     bool in_envelope; /* the array is the envelope's */

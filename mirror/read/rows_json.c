@@ -106,11 +106,72 @@ static struct slice name_before(struct slice text, int position)
     return quote != NULL ? (struct slice){quote + 1, (size_t)(text.p + n - quote - 1)} : SLICE("a member");
 }
 
+/* "\uD83D" at text: its 16 bits; -1 when no such escape begins there. */
+static int escaped_unit(struct slice text)
+{
+    int unit = 0;
+
+    if (text.n < 6 || text.p[0] != '\\' || text.p[1] != 'u')
+        return -1;
+    for (size_t i = 2; i < 6; i++) {
+        char c = ascii_lower(text.p[i]);
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+
+        if (digit < 0)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+/*
+ * A copy of the text in which each half of a surrogate pair that stands alone is U+FFFD, as long as before; NULL when
+ * there is none, or no memory. Exchange cuts display names after so many UTF-16 units, in the middle of a character,
+ * too.
+ */
+static char *without_lone_surrogates(struct slice text)
+{
+    char *copy = malloc(text.n);
+    bool found = false;
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text.p, text.n);
+    for (size_t i = 0; i < text.n;) {
+        struct slice here = {text.p + i, text.n - i};
+        int unit = escaped_unit(here), next = unit < 0 ? -1 : escaped_unit((struct slice){here.p + 6, here.n - 6});
+        bool pair = unit >= 0xd800 && unit < 0xdc00 && next >= 0xdc00 && next < 0xe000;
+
+        if (unit >= 0xd800 && unit < 0xe000 && !pair) {
+            memcpy(copy + i, "\\ufffd", 6);
+            found = true;
+        }
+        i += pair ? 12 : unit >= 0 ? 6 : text.p[i] == '\\' ? 2 : 1;
+    }
+    if (!found) {
+        free(copy);
+        copy = NULL;
+    }
+    return copy;
+}
+
 /* Integers are read as reals: one beyond 64 bits in an unused member is no damage. */
+static json_t *load_row(struct slice text, json_error_t *at)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL;
+    json_t *object = json_loadb(text.p, text.n, flags, at);
+    char *mended = object == NULL ? without_lone_surrogates(text) : NULL;
+
+    if (mended != NULL)
+        object = json_loadb(mended, text.n, flags, at);
+    free(mended);
+    return object;
+}
+
 static json_t *parse_row(const struct rows *rows, struct slice text, struct error *e)
 {
     json_error_t at;
-    json_t *object = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &at);
+    json_t *object = load_row(text, &at);
     unsigned long line, column;
 
     if (object != NULL)

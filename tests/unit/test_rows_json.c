@@ -89,6 +89,11 @@ static const struct {
     {"[{\"Quota\":" TEN("99999999999999999999") ",\"Name\":\"a\"}]", "row 1: Name=\"a\"|"},
     /* characters */
     {"[{\"Name\":\"\\u00e4\\ud83d\\ude00\\\"\\\\\\/\"}]", "row 1: Name=\"\xc3\xa4\xf0\x9f\x98\x80\"\\/\"|"},
+    /* half a surrogate pair, which a name that was cut off leaves */
+    {"[{\"Name\":\"a\\ud83d\"}]", "row 1: Name=\"a\xef\xbf\xbd\"|"},
+    {"[{\"Name\":\"\\uDE00\\uD83D\\ud83d\\ude00\\ud83d\\u0041\"}]",
+     "row 1: Name=\"\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd\x41\"|"},
+    {"[{\"Name\":\"\\\\ud83d\",\"x\":\"\\ud83d\"}]", "row 1: Name=\"\\ud83d\"|"},
     {"[{\"N\\u0061me\":\"a\"}]", "row 1: Name=\"a\"|"},
     {"\xef\xbb\xbf[{\"Name\":\"a\"}]", "row 1: Name=\"a\"|"},
     {"{\"value\":[],\"n\":1}", ""},
@@ -115,8 +120,7 @@ static const struct {
     {"{\"value\":[],\"n\":1,\"n\":2}", "f.json: line 1: n occurs twice"},
     {"[\n{\"Name\":\"\\u0000\"}]", "line 2, column 16: damaged JSON: \\u0000 is not allowed"},
     {"[{\"Na\\u0000me\":1}]", "damaged JSON"},
-    {"[{\"Name\":\"\\ud83d\"}]", "line 1, column 17: damaged JSON: invalid Unicode"},
-    {"[{\"Name\":\"\\ude00\\ud83d\"}]", "damaged JSON: invalid Unicode"},
+    {"[{\"Name\":\"\\ud83d\",\"x\":\"\\ud8\"}]", "damaged JSON: invalid escape"},
     {"[{\"Name\":\"a\x01\"}]", "line 1, column 11: damaged JSON: control character 0x1"},
     {"[{\"Name\":\"\\x\"}]", "damaged JSON: invalid escape"},
     {"[{\"Name\":01}]", "damaged JSON: invalid token"},
