@@ -93,11 +93,26 @@ bool gather_lists_mailboxes(const struct gathered *g)
            (gather_has(g, KIND_CAS_MAILBOX) || gather_has(g, KIND_MAILBOX) || gather_has(g, KIND_LIST));
 }
 
+/* Regardless of case, and of the backslashes that a distinguished name puts in front of commas and the like. */
+static bool same_policy_name(struct slice a, struct slice b)
+{
+    size_t i = 0, j = 0;
+
+    for (;;) {
+        i += i < a.n && a.p[i] == '\\';
+        j += j < b.n && b.p[j] == '\\';
+        if (i >= a.n || j >= b.n)
+            return i >= a.n && j >= b.n;
+        if (ascii_lower(a.p[i++]) != ascii_lower(b.p[j++]))
+            return false;
+    }
+}
+
 const struct policy *gather_policy(const struct gathered *g, struct slice name)
 {
     name = policy_name(name);
     for (size_t i = 0; i < g->n_policies; i++)
-        if (slice_ieq(name, slice_of(g->policies[i].name)))
+        if (same_policy_name(name, slice_of(g->policies[i].name)))
             return &g->policies[i];
     return NULL;
 }

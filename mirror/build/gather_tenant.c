@@ -2,11 +2,21 @@
 
 #include <stdlib.h>
 
+/* The value of a distinguished name's first part, up to a comma without a backslash in front (RFC 4514 2.4). */
+static struct slice first_value(struct slice name)
+{
+    size_t n = 3; /* behind "CN=" */
+
+    while (n < name.n && name.p[n] != ',')
+        n += name.p[n] == '\\' && n + 1 < name.n ? 2 : 1;
+    return (struct slice){name.p + 3, n - 3};
+}
+
 struct slice policy_name(struct slice text)
 {
     text = slice_trim(text);
     if (text.n > 3 && slice_ieq((struct slice){text.p, 3}, SLICE("CN=")))
-        slice_cut((struct slice){text.p + 3, text.n - 3}, ',', &text, NULL);
+        text = first_value(text);
     if (text.n > MAILBOX_NAME_MAX)
         text.n = MAILBOX_NAME_MAX;
     return text;
@@ -82,20 +92,21 @@ int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const s
 int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct slice name = cell_text(&row->cells[COLUMN_NAME]);
+    const struct policy *same = gather_policy(g, name);
     struct policy *policy;
 
     (void)kind, (void)file;
     if (g->n_policies == GATHER_POLICIES_MAX)
         return error_set(e, "%s: %s: more than %d authentication policies", row->path, place_words(row->place).text,
                          GATHER_POLICIES_MAX);
-    if (gather_policy(g, name) != NULL)
-        return row_error(row, COLUMN_NAME, "each policy once", e);
     policy = &g->policies[g->n_policies];
     if (copy_policy_name(policy->name, name) != 0)
         return row_error(row, COLUMN_NAME, "a name", e);
     if (read_setting(row, COLUMN_BASIC_SMTP, &policy->basic_smtp, e) != 0)
         return -1;
-    g->n_policies++;
+    if (same != NULL && same->basic_smtp != policy->basic_smtp)
+        return row_error(row, COLUMN_NAME, "each policy once, and here it says something else", e);
+    g->n_policies += same == NULL;
     return 0;
 }
 
@@ -172,6 +183,12 @@ static int read_closed(const struct row *row, struct accepted *domain, struct er
     return 0;
 }
 
+static bool same_domain(const struct accepted *a, const struct accepted *b)
+{
+    return a->type == b->type && a->match_subdomains == b->match_subdomains && a->closed == b->closed &&
+           a->said == b->said;
+}
+
 int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct slice name = cell_text(&row->cells[COLUMN_DOMAIN]);
@@ -197,7 +214,9 @@ int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const s
         return -1;
     for (size_t i = 0; i < g->n_domains; i++)
         if (strcmp(g->domains[i].name, domain->name) == 0)
-            return row_error(row, COLUMN_DOMAIN, "each domain once", e);
+            return same_domain(&g->domains[i], domain)
+                       ? 0
+                       : row_error(row, COLUMN_DOMAIN, "each domain once, and here it says something else", e);
     g->n_domains++;
     return 0;
 }

@@ -271,13 +271,24 @@ static int same_words(struct sheet *sheet, const struct sheet_entry *a, const st
     return result;
 }
 
-/* In the order by primary: of records that say the same, keeps the first. */
-static int unite_equal(struct sheet *sheet, struct error *e)
+static bool equal_primary(const struct sheet_entry *a, const struct sheet_entry *b)
+{
+    return a->primary == b->primary;
+}
+
+static bool equal_id(const struct sheet_entry *a, const struct sheet_entry *b)
+{
+    return memcmp(&a->id, &b->id, sizeof a->id) == 0;
+}
+
+/* In an order in which equal keys are neighbours: of neighbours that say the same, keeps the first. */
+static int unite_equal(struct sheet *sheet, bool (*equal)(const struct sheet_entry *, const struct sheet_entry *),
+                       struct error *e)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < sheet->n; i++) {
-        int same = kept > 0 && sheet->entries[kept - 1].primary == sheet->entries[i].primary
+        int same = kept > 0 && equal(&sheet->entries[kept - 1], &sheet->entries[i])
                        ? same_words(sheet, &sheet->entries[kept - 1], &sheet->entries[i], e)
                        : 0;
 
@@ -294,7 +305,7 @@ int sheet_sort_by_primary(struct sheet *sheet, struct sheet_place *first, struct
 {
     if (sheet->n > 0)
         qsort(sheet->entries, sheet->n, sizeof *sheet->entries, by_primary);
-    if (unite_equal(sheet, e) != 0)
+    if (unite_equal(sheet, equal_primary, e) != 0)
         return -1;
     for (size_t i = 1; i < sheet->n; i++) {
         if (sheet->entries[i - 1].primary != sheet->entries[i].primary)
@@ -312,8 +323,10 @@ int sheet_sort_by_id(struct sheet *sheet, struct sheet_place *first, struct shee
 {
     if (sheet->n > 0)
         qsort(sheet->entries, sheet->n, sizeof *sheet->entries, by_id);
+    if (unite_equal(sheet, equal_id, e) != 0)
+        return -1;
     for (size_t i = 1; i < sheet->n; i++) {
-        if (memcmp(&sheet->entries[i - 1].id, &sheet->entries[i].id, sizeof sheet->entries->id) != 0)
+        if (!equal_id(&sheet->entries[i - 1], &sheet->entries[i]))
             continue;
         if (place_of(sheet, &sheet->entries[i - 1], first, e) != 0 ||
             place_of(sheet, &sheet->entries[i], second, e) != 0)
