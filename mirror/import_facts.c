@@ -112,21 +112,24 @@ static void set_limits(struct import *im)
     im->after.recipients_per_day = im->g->recipients_per_day;
 }
 
-/* Refuses an empty export of a kind that is never empty. */
+/*
+ * Refuses an empty export of a kind that is never empty. The service may answer without rows of what it doesn't let the
+ * application see; what sync needs of it, it must have.
+ */
 static int check_empty(struct import *im, struct error *e)
 {
-    static const enum kind never_empty[] = {KIND_TRANSPORT_CONFIG,
-                                            KIND_SECURITY_DEFAULTS,
-                                            KIND_ORGANIZATION_CONFIG,
-                                            KIND_ACCEPTED_DOMAIN,
-                                            KIND_CAS_MAILBOX,
-                                            KIND_MAILBOX,
-                                            KIND_LIST};
+    static const bool needed[KINDS] = {[KIND_TRANSPORT_CONFIG] = true,
+                                       [KIND_SECURITY_DEFAULTS] = true,
+                                       [KIND_ORGANIZATION_CONFIG] = true,
+                                       [KIND_ACCEPTED_DOMAIN] = true,
+                                       [KIND_CAS_MAILBOX] = true,
+                                       [KIND_MAILBOX] = true,
+                                       [KIND_LIST] = true};
 
-    for (size_t i = 0; i < sizeof never_empty / sizeof never_empty[0]; i++) {
-        enum kind kind = never_empty[i];
+    for (enum kind kind = 0; kind < KINDS; kind++) {
+        bool may_be = kind_may_be_empty(kind) || (im->options->feed != NULL && !needed[kind]);
 
-        if (gather_has(im->g, kind) && im->g->rows[kind] == 0 &&
+        if (!may_be && gather_has(im->g, kind) && im->g->rows[kind] == 0 &&
             import_refuse(im, e, "the file of kind %s is empty, as no tenant's is; --force takes it all the same",
                           kind_name(kind)) != 0)
             return -1;

@@ -28,10 +28,8 @@ static bool domain_goes(const struct import *im, struct slice primary)
     if (!gather_has(im->g, KIND_ACCEPTED_DOMAIN))
         return false;
     slice_cut(primary, '@', NULL, &domain);
-    for (size_t i = 0; i < im->g->n_domains; i++)
-        if (slice_eq(domain, slice_of(im->g->domains[i].name)))
-            return false;
-    return directory_accepts(writer_before(im->w), im->before->tenant, domain) == DIRECTORY_FOUND;
+    return !import_lists_domain(im, domain) &&
+           directory_accepts(writer_before(im->w), im->before->tenant, domain) == DIRECTORY_FOUND;
 }
 
 static void count_changes(struct import *im, const struct merged *item)

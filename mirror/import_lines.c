@@ -179,7 +179,7 @@ unsigned import_closed(const struct import *im, const struct accepted *domain)
     return domain->closed | (closed_before(im, slice_of(domain->name)) & ~domain->said);
 }
 
-static int domain_lines(struct import *im, struct error *e)
+static int closing_lines(struct import *im, struct error *e)
 {
     static const struct {
         unsigned bit;
@@ -204,6 +204,58 @@ static int domain_lines(struct import *im, struct error *e)
     return 0;
 }
 
+bool import_lists_domain(const struct import *im, struct slice domain)
+{
+    for (size_t i = 0; i < im->g->n_domains; i++)
+        if (slice_eq(domain, slice_of(im->g->domains[i].name)))
+            return true;
+    return false;
+}
+
+static bool was_accepted(const struct import *im, struct slice domain)
+{
+    struct domain_fact fact;
+
+    return directory_domain(writer_before(im->w), domain, &fact) == DIRECTORY_FOUND && fact.type != DOMAIN_DERIVED &&
+           fact.tenant == im->before->tenant;
+}
+
+static int domain_line(struct import *im, struct slice domain, const char *what, struct error *e)
+{
+    char mem[sizeof(struct quote) + sizeof im->after.name + 64];
+    struct buf line = BUF_OVER(mem);
+
+    buf_addf(&line, "%s: accepted domain %s %s", im->after.name, words(domain).text, what);
+    return import_line(im, buf_slice(&line), e);
+}
+
+/* Accepted domains that come and go; not those of a tenant that had none. */
+static int domain_lines(struct import *im, struct error *e)
+{
+    const struct directory_view *view = writer_before(im->w);
+    enum directory_result found;
+    struct slice domain = {NULL, 0};
+    struct domain_fact fact;
+    bool any = false;
+
+    if (im->before == NULL || !gather_has(im->g, KIND_ACCEPTED_DOMAIN))
+        return 0;
+    while ((found = directory_next_domain(view, im->before->tenant, domain, &domain, &fact)) == DIRECTORY_FOUND) {
+        any = true;
+        if (!import_lists_domain(im, domain) &&
+            domain_line(im, domain, fact.closed == 0 ? "removed" : "removed, and with it that it was closed", e) != 0)
+            return -1;
+    }
+    if (found == DIRECTORY_DAMAGED)
+        return error_set(e, "the directory holds a damaged domain; run \"postern-mirror verify\"");
+    for (size_t i = 0; any && i < im->g->n_domains; i++) {
+        domain = slice_of(im->g->domains[i].name);
+        if (!was_accepted(im, domain) && domain_line(im, domain, "added", e) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int import_tenant_lines(struct import *im, struct error *e)
 {
     static const char *const on[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "off", [TRI_YES] = "on"};
@@ -222,7 +274,7 @@ int import_tenant_lines(struct import *im, struct error *e)
         tenant_line(im, "default authentication policy", policy[a->default_basic_smtp], policy[b->default_basic_smtp],
                     e) != 0)
         return -1;
-    if (domain_lines(im, e) != 0)
+    if (domain_lines(im, e) != 0 || closing_lines(im, e) != 0)
         return -1;
     return limit_line(im, "external recipients an hour", a->external_per_hour, b->external_per_hour, e) != 0 ||
                    limit_line(im, "internal recipients an hour", a->internal_per_hour, b->internal_per_hour, e) != 0 ||

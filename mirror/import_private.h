@@ -118,6 +118,8 @@ int import_mailbox_lines(struct import *im, const struct merged *item, struct er
 int import_tenant_lines(struct import *im, struct error *e);
 /* What the accepted domain is closed for after the run: where the file doesn't say, as it was. DOMAIN_NO_ bits. */
 unsigned import_closed(const struct import *im, const struct accepted *domain);
+/* Is it among the accepted domains of the run? */
+bool import_lists_domain(const struct import *im, struct slice domain);
 int import_minor_line(struct import *im, struct error *e);
 
 /* ---- the history of settings (mirror/import_history.c) ---- */
