@@ -1,6 +1,9 @@
 #include "mirror/import_private.h"
 #include "mirror/words.h"
 
+#include <sys/stat.h>
+#include <time.h>
+
 /* The kind that the command line gives the file; KINDS: none. */
 static enum kind kind_told(const struct import_options *options, struct slice file)
 {
@@ -221,7 +224,28 @@ static void check_nothing_own(struct import *im, const struct source *s, unsigne
                             : "");
 }
 
-/* What is written by hand often has no last line end, so the row is read; but a file that was cut off looks the same. */
+/* Longer ago than the settings may be old by default (tenants.max_age). */
+#define OLD_EXPORT_S (2 * 86400)
+
+/* A task that no longer exports leaves the last files in place, and each import makes what they say as of now. */
+static void check_age(struct import *im, const struct source *s, unsigned number)
+{
+    char written[32] = "?";
+    struct stat st;
+    struct tm tm;
+
+    if (s->kind == KIND_LIST || stat(im->options->files[number], &st) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_mtime > im->options->now - OLD_EXPORT_S)
+        return;
+    if (gmtime_r(&st.st_mtime, &tm) != NULL)
+        (void)strftime(written, sizeof written, "%Y-%m-%d", &tm);
+    remarks_add(&im->g->remarks, remark_topic(REMARK_OLD_EXPORT, number, 0),
+                "%s: was written on %s, and what it says counts as of today: is it still exported?", s->path.text,
+                written);
+}
+
+/* What is written by hand often has no last line end, so the row is read; but a file that was cut off looks the same.
+ */
 static void check_last_line(struct import *im, const struct source *s, unsigned number, const struct rows *rows,
                             const struct row *last)
 {
@@ -261,6 +285,7 @@ static int gather_file(struct import *im, unsigned number, const struct source *
     struct row *row = s->first;
     int more = s->empty ? 0 : 1, result = -1;
 
+    check_age(im, s, number);
     if (s->rows == NULL) {
         if (rows_open(im->options->files[number], &s->rows, e) != 0)
             return -1;

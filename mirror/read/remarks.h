@@ -36,6 +36,7 @@ enum remark_about {
     REMARK_NULL_ELEMENT,
     REMARK_NO_NAME,
     REMARK_NO_LINE_END,
+    REMARK_OLD_EXPORT,
 };
 static inline uint64_t remark_topic(enum remark_about about, unsigned file, unsigned column)
 {

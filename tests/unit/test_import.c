@@ -4,6 +4,9 @@
 
 #include "core/mail/address.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #define CAS_HEADER "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,EmailAddresses\r\n"
 #define GUID_A "51f0a001-3c5e-4b7a-9d21-0a1b2c3d4e01"
 #define GUID_B "51f0a002-3c5e-4b7a-9d21-0a1b2c3d4e02"
@@ -284,6 +287,40 @@ static void a_warning_of_more_results_is_heard(void **state)
          "{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":null}]}");
     assert_int_equal(run(f, NULL), IMPORT_FAILED);
     assert_says(f->e.text, "-ResultSize Unlimited");
+}
+
+/* Writes the file that was given last as if it was exported so long before the run. */
+static void written_before(const struct fixture *f, int64_t seconds)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1790000000 - seconds}};
+
+    assert_int_equal(utimensat(AT_FDCWD, f->paths[f->n_files - 1], times, 0), 0);
+}
+
+static void exports_that_are_older_than_settings_may_be_are_said(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, "cas.csv", CAS);
+    written_before(f, 2 * 86400 - 1);
+    run_ok(f);
+    assert_null(strstr(f->out, "was written on"));
+    give(f, "cas.csv", CAS);
+    written_before(f, 2 * 86400);
+    run_ok(f);
+    assert_says(f->out,
+                "cas.csv: was written on 2026-09-19, and what it says counts as of today: is it still exported?");
+}
+
+/* A list is written by hand, when somebody is to be allowed. */
+static void a_list_may_be_old(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, "allowed.txt", "anna@contoso.example\n");
+    written_before(f, 365 * 86400);
+    run_ok(f);
+    assert_null(strstr(f->out, "was written on"));
 }
 
 /* ---- the other cmdlets ---- */
@@ -907,6 +944,8 @@ int main(void)
         T(a_missing_file_a_folder_and_a_bad_tenant_are_errors),
         T(a_page_with_a_next_link_needs_the_page_that_follows),
         T(a_warning_of_more_results_is_heard),
+        T(exports_that_are_older_than_settings_may_be_are_said),
+        T(a_list_may_be_old),
         T(settings_and_details_of_a_mailbox_are_joined_in_any_order),
         T(rows_without_a_guid_are_joined_by_their_primary_address),
         T(a_mailbox_whose_guid_becomes_known_is_the_same_mailbox),
