@@ -24,7 +24,7 @@ struct run {
     const struct logins_options *o;
     struct account *list;
     size_t n, cap;
-    uint64_t disabled, nameless, bad, conflicts, unknown, shared;
+    uint64_t rows, disabled, nameless, bad, conflicts, unknown, shared;
 };
 
 static void say(const struct run *r, uint64_t count, const char *text, struct slice a, struct slice b, struct slice c)
@@ -64,13 +64,24 @@ static void find_addresses(const struct row *row, struct buf *b)
         add_address(b, cell_text(&row->cells[plain[i]]));
 }
 
-static bool is_disabled(const struct row *row)
+/* 1 when a column says that the account is disabled; 0; -1 with e for a value that can't be read. */
+static int is_disabled(const struct row *row, struct error *e)
 {
-    bool said;
+    static const struct {
+        enum column column;
+        bool disabled; /* what this value says */
+    } states[] = {{COLUMN_ENABLED, false}, {COLUMN_ACCOUNT_ENABLED, false}, {COLUMN_ACCOUNT_DISABLED, true}};
+    int disabled = 0;
 
-    return (cell_bool(&row->cells[COLUMN_ENABLED], &said) > 0 && !said) ||
-           (cell_bool(&row->cells[COLUMN_ACCOUNT_ENABLED], &said) > 0 && !said) ||
-           (cell_bool(&row->cells[COLUMN_ACCOUNT_DISABLED], &said) > 0 && said);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        bool said;
+        int found = cell_bool(&row->cells[states[i].column], &said);
+
+        if (found < 0)
+            return row_error(row, states[i].column, "True or False", e);
+        disabled = disabled || (found > 0 && said == states[i].disabled);
+    }
+    return disabled;
 }
 
 /* The account in the form that a login has, with the domain that goes in front. Empty for what none can be. */
@@ -116,13 +127,17 @@ static int take_row(struct run *r, const struct row *row, struct error *e)
     struct slice name = cell_text(&row->cells[COLUMN_ACCOUNT]);
     char login[512], addresses[4 * ADDRESS_MAX];
     struct buf l = BUF_OVER(login), a = BUF_OVER(addresses);
+    int disabled = is_disabled(row, e);
 
     if (row->cells[COLUMN_ACCOUNT].kind == CELL_ABSENT)
         return error_set(e,
                          "%s: %s: there is no SamAccountName; export Get-ADUser -Filter * -Properties "
                          "mail,userPrincipalName,proxyAddresses",
                          row->path, place_words(row->place).text);
-    if (is_disabled(row)) {
+    if (disabled < 0)
+        return -1;
+    r->rows++;
+    if (disabled > 0) {
         r->disabled++;
         return 0;
     }
@@ -332,6 +347,8 @@ static int run(struct run *r, struct error *e)
     for (size_t i = 0; i < r->o->n_files; i++)
         if (read_file(r, r->o->files[i], e) != 0)
             return -1;
+    if (r->rows == 0)
+        return error_set(e, "there is no row in these files: the exports failed; look at what they said");
     if (look_into_directory(r, e) != 0)
         return -1;
     if (r->n > 0)

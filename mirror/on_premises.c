@@ -1,6 +1,7 @@
 #include "mirror/on_premises.h"
 
 #include "core/mail/address.h"
+#include "mirror/read/recipient_kind.h"
 #include "mirror/read/rows.h"
 #include "mirror/words.h"
 
@@ -15,6 +16,7 @@ struct run {
     const struct on_premises_options *o;
     struct mailbox *list;
     size_t n, cap;
+    uint64_t rows, others;
 };
 
 static int keep(struct run *r, const struct address *address, bool remote, struct error *e)
@@ -32,16 +34,30 @@ static int keep(struct run *r, const struct address *address, bool remote, struc
     return r->list[r->n++].address != NULL ? 0 : error_set(e, "no memory for more than %zu mailboxes", r->n);
 }
 
+/* A mailbox that somebody can sign in to, here or in Exchange Online. */
+static bool is_sign_in(const struct recipient_kind *kind)
+{
+    return !kind->no_mailbox && (kind->type == RECIPIENT_USER || kind->type == RECIPIENT_SHARED ||
+                                 kind->type == RECIPIENT_ROOM || kind->type == RECIPIENT_EQUIPMENT || kind->remote);
+}
+
 static int take_row(struct run *r, const struct row *row, struct error *e)
 {
-    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+    const struct recipient_kind *kind = recipient_kind_named(cell_text(&row->cells[COLUMN_TYPE]));
     struct address address;
 
-    if (type.n == 0)
-        return row_error(row, COLUMN_TYPE, "the type, which says where the mailbox lives", e);
+    /* Whoever is in the file is free of Exchange Online's settings, so a type that is not known puts nobody there. */
+    if (kind == NULL)
+        return row_error(row, COLUMN_TYPE,
+                         "a type as UserMailbox or RemoteUserMailbox, which says where the mailbox lives", e);
+    r->rows++;
+    if (!is_sign_in(kind)) {
+        r->others++;
+        return 0;
+    }
     if (proxy_parse(cell_text(&row->cells[COLUMN_PRIMARY]), &address) > PROXY_SMTP)
         return row_error(row, COLUMN_PRIMARY, "a mail address", e);
-    return keep(r, &address, slice_starts_with_icase(type, SLICE("Remote")), e);
+    return keep(r, &address, kind->remote, e);
 }
 
 static int read_file(struct run *r, const char *path, struct error *e)
@@ -91,6 +107,11 @@ static void write_all(const struct run *r)
             both++;
         }
     }
+    if (r->others > 0)
+        fprintf(r->o->log,
+                "%llu rows are no mailboxes to sign in to (contacts, groups, mail users, Exchange's own), and were "
+                "left out\n",
+                (unsigned long long)r->others);
     fprintf(r->o->log, "%llu mailboxes live on premises, %llu in Exchange Online%s\n", (unsigned long long)local,
             (unsigned long long)remote, both > 0 ? "; see the warnings" : "");
 }
@@ -102,6 +123,8 @@ int on_premises_run(const struct on_premises_options *options, struct error *e)
 
     for (size_t i = 0; result == 0 && i < options->n_files; i++)
         result = read_file(&r, options->files[i], e);
+    if (result == 0 && r.rows == 0)
+        result = error_set(e, "there is no row in these files: the exports failed; look at what they said");
     if (result == 0) {
         if (r.n > 0)
             qsort(r.list, r.n, sizeof *r.list, by_address);

@@ -1,58 +1,15 @@
 #include "mirror/build/gather.h"
+#include "mirror/read/recipient_kind.h"
 #include "mirror/words.h"
 
 #include <stdlib.h>
 
-static const struct {
-    const char *name;
-    const char *number; /* how ConvertTo-Json writes the enumeration in a local Exchange session */
-    enum recipient_type type;
-    bool no_mailbox; /* in lists of recipients, but no mailbox: cannot sign in and has no setting */
-} types[] = {
-    {"UserMailbox", "1", RECIPIENT_USER, false},
-    {"LinkedMailbox", "2", RECIPIENT_USER, false},
-    {"SharedMailbox", "4", RECIPIENT_SHARED, false},
-    {"LegacyMailbox", "8", RECIPIENT_USER, false},
-    {"RoomMailbox", "16", RECIPIENT_ROOM, false},
-    {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT, false},
-    {"MailUser", "128", RECIPIENT_MAIL_USER, false},
-    {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM, false},
-    {"SchedulingMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"DiscoveryMailbox", "536870912", RECIPIENT_SYSTEM, false},
-    {"ArbitrationMailbox", "8388608", RECIPIENT_SYSTEM, false},
-    {"MonitoringMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"AuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"AuxAuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"SupervisoryReviewPolicyMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"TeamMailbox", NULL, RECIPIENT_SYSTEM, false},
-    {"GroupMailbox", NULL, RECIPIENT_GROUP, false},
-    {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER, false},
-    {"RemoteSharedMailbox", NULL, RECIPIENT_SHARED, false},
-    {"RemoteRoomMailbox", NULL, RECIPIENT_ROOM, false},
-    {"RemoteEquipmentMailbox", NULL, RECIPIENT_EQUIPMENT, false},
-    {"MailContact", "64", RECIPIENT_OTHER, true},
-    {"MailUniversalDistributionGroup", "256", RECIPIENT_GROUP, true},
-    {"MailNonUniversalGroup", "512", RECIPIENT_GROUP, true},
-    {"MailUniversalSecurityGroup", "1024", RECIPIENT_GROUP, true},
-    {"DynamicDistributionGroup", "2048", RECIPIENT_GROUP, true},
-    {"PublicFolder", "4096", RECIPIENT_OTHER, true},
-    {"MailForestContact", "32768", RECIPIENT_OTHER, true},
-    {"RoomList", NULL, RECIPIENT_GROUP, true},
-    {"GuestMailUser", NULL, RECIPIENT_OTHER, true},
-    {"RemoteGroupMailbox", NULL, RECIPIENT_GROUP, true},
-    {"SharedWithMailUser", NULL, RECIPIENT_OTHER, true},
-};
-
 static enum recipient_type type_of(struct slice text, bool *no_mailbox)
 {
-    *no_mailbox = false;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (slice_ieq(text, slice_of(types[i].name)) ||
-            (types[i].number != NULL && slice_eq(text, slice_of(types[i].number)))) {
-            *no_mailbox = types[i].no_mailbox;
-            return types[i].type;
-        }
-    return RECIPIENT_OTHER;
+    const struct recipient_kind *kind = recipient_kind_named(text);
+
+    *no_mailbox = kind != NULL && kind->no_mailbox;
+    return kind != NULL ? kind->type : RECIPIENT_OTHER;
 }
 
 /*
@@ -367,9 +324,9 @@ static int bad_row(struct gathered *g, enum kind kind, const struct error *e)
 
 static bool is_remote(const struct row *row)
 {
-    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+    const struct recipient_kind *kind = recipient_kind_named(cell_text(&row->cells[COLUMN_TYPE]));
 
-    return slice_starts_with_icase(type, SLICE("Remote"));
+    return kind != NULL && kind->remote;
 }
 
 /* Reads which mailbox the row is about: id and addresses. 0, or -1 with e. */

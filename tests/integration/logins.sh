@@ -62,6 +62,11 @@ is 'JSON has the primary address of its proxies' "$(made "$D/users.json")" '0 s.
 printf 'Name,mail\nx,y@contoso.example\n' >"$D/none.csv"
 is 'a file without account names makes nothing' "$(made "$D/none.csv")" '1 '
 is 'and says what to export' "$(cat "$D/said")" '*no SamAccountName; export Get-ADUser*'
+printf 'SamAccountName,mail,Enabled\ns.meyer,sean@contoso.example,FALSCH\n' >"$D/language.csv"
+is 'whether an account is disabled is not guessed' "$(made "$D/language.csv"; cat "$D/said")" '1 *line 2: Enabled is "FALSCH"; expected True or False*'
+echo SamAccountName,mail >"$D/header.csv"
+: >"$D/empty.csv"
+is 'an export without rows empties no list' "$(made "$D/header.csv"; cat "$D/said")" '1 *no row in these files*'
 rm -rf "$D/directory.away" && mv "$D/directory" "$D/directory.away"
 is 'without a directory it goes by the files alone' "$(made "$D/users.csv")" '0 *sabine.m sabine@contoso.example;'
 mv "$D/directory.away" "$D/directory"
@@ -85,4 +90,15 @@ is 'the local mailboxes are those on premises' \
 is 'one that is in both exports is said' "$(cat "$D/said")" '*"both@contoso.example" is a mailbox here and a remote one*2 *on premises, 2 in*'
 printf 'PrimarySmtpAddress\nanna@contoso.example\n' >"$D/untyped.csv"
 is 'without types nobody knows where they live' "$("$mirror" on-premises "$D/untyped.csv" 2>&1; echo "$?")" '*RecipientTypeDetails*1'
+# ConvertTo-Json in the local shell writes the enumeration as numbers
+printf '[{"PrimarySmtpAddress":"anna@contoso.example","RecipientTypeDetails":1},{"PrimarySmtpAddress":"sean@contoso.example","RecipientTypeDetails":2147483648},{"PrimarySmtpAddress":"info@contoso.example","RecipientTypeDetails":34359738368}]' >"$D/numbers.json"
+is 'a type may be a number' "$("$mirror" on-premises "$D/numbers.json" 2>/dev/null | grep -v '^#' | tr '\n' ';')" 'anna@contoso.example;'
+is 'and says where a mailbox lives' "$("$mirror" on-premises "$D/numbers.json" 2>&1 >/dev/null)" '1 mailboxes live on premises, 2 in Exchange Online'
+printf 'PrimarySmtpAddress,RecipientTypeDetails\nall@contoso.example,MailUniversalDistributionGroup\ngus@supplier.example,MailContact\nx@contoso.example,MailUser\n' >"$D/others.csv"
+is 'groups, contacts and mail users are no mailboxes there' "$("$mirror" on-premises "$D/others.csv" 2>&1 >/dev/null | tr '\n' ';')" \
+    '3 rows are no mailboxes to sign in to*;0 mailboxes live on premises*'
+printf 'PrimarySmtpAddress,RecipientTypeDetails\nanna@contoso.example,Benutzerpostfach\n' >"$D/unknown.csv"
+is 'a type that is not known puts nobody there' "$("$mirror" on-premises "$D/unknown.csv" 2>&1; echo "$?")" \
+    '*line 2: RecipientTypeDetails is "Benutzerpostfach"; expected a type as UserMailbox or RemoteUserMailbox*1'
+is 'exports without rows empty no list of them' "$("$mirror" on-premises "$D/empty.csv" 2>&1; echo "$?")" '*no row in these files*1'
 exit $status
