@@ -153,6 +153,16 @@ static void report_rights(const struct import *im)
                 left->voided);
 }
 
+/* Somebody's mail is refused from now on, or no longer: as a change of a setting. */
+static void report_rights_changes(const struct import *im)
+{
+    if (im->before != NULL && im->before->parts[PART_RIGHTS].at > 0 &&
+        im->summary.rights_gone + im->summary.rights_new > 0)
+        fprintf(im->options->out,
+                "%s: %llu rights to send as, or on behalf of, another mailbox are gone, %llu are new\n", im->after.name,
+                (unsigned long long)im->summary.rights_gone, (unsigned long long)im->summary.rights_new);
+}
+
 static void report_conflict(const struct import *im, const struct identity_conflict *conflict)
 {
     struct slice primaries = conflict->primaries, primary;
@@ -271,6 +281,7 @@ int import_report(struct import *im, struct error *e)
         fprintf(im->options->out, "%s: %llu groups and mail users\n", im->after.name,
                 (unsigned long long)im->recipients);
     report_rights(im);
+    report_rights_changes(im);
     if (!im->options->dry_run)
         report_conflicts(im);
     report_bad_rows(im);

@@ -109,6 +109,7 @@ struct writer_summary {
     uint64_t generation;                             /* the current one */
     uint64_t added, changed, deleted;                /* mailboxes */
     uint64_t mailboxes, rights, domains, recipients; /* in the directory, of all tenants */
+    uint64_t rights_gone, rights_new;                /* by this run, each kind for itself */
     /* Identities, and those that several mailboxes of one tenant claim; 0 when not published. */
     uint64_t identities, conflicts;
     uint64_t bytes; /* size of the file */

@@ -12,6 +12,8 @@ static int append_right(struct writer *w, struct slice key, unsigned before, uns
         return old_table_damaged(e, TABLE_RIGHTS);
     bits |= before & ~w->tenants[tenant].rights_replaced;
     w->changed |= bits != before;
+    w->summary.rights_gone += (uint64_t)__builtin_popcount(before & ~bits);
+    w->summary.rights_new += (uint64_t)__builtin_popcount(bits & ~before);
     return bits == 0 ? 0
                      : builder_append(w->builder, TABLE_RIGHTS, key,
                                       (struct slice){(char *)value, rights_encode(bits, value, sizeof value)}, e);
