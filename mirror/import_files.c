@@ -4,13 +4,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* The kind that the command line gives the file; KINDS: none. */
-static enum kind kind_told(const struct import_options *options, struct slice file)
+bool import_is_file(struct slice named, const char *path)
 {
-    struct slice last = slice_of(import_base_name(file.p));
+    return slice_eq(named, slice_of(path)) || slice_eq(named, slice_of(import_base_name(path)));
+}
 
+/* The kind that the command line gives the file; KINDS: none. */
+static enum kind kind_told(const struct import_options *options, const char *file)
+{
     for (size_t i = 0; i < options->n_file_kinds; i++)
-        if (slice_eq(options->file_kinds[i].file, file) || slice_eq(options->file_kinds[i].file, last))
+        if (import_is_file(options->file_kinds[i].file, file))
             return options->file_kinds[i].kind;
     return options->kind;
 }
@@ -35,11 +38,28 @@ static int kind_of_empty(const struct source *s, const char *file, const struct 
                      s->path.text, s->path.text);
 }
 
+/* Refuses a kind that the command line gives and a column denies: each would turn settings of mailboxes into others. */
+static int check_told(const struct source *s, column_set columns, struct error *e)
+{
+    static const struct {
+        enum kind told;
+        enum column column;
+    } denials[] = {{KIND_LIST, COLUMN_SMTP_AUTH_DISABLED}, {KIND_TRANSPORT_CONFIG, COLUMN_PRIMARY}};
+
+    for (size_t i = 0; i < sizeof denials / sizeof denials[0]; i++)
+        if (s->kind == denials[i].told && (columns & COLUMN_BIT(denials[i].column)) != 0)
+            return error_set(e, "%s: has %s, so it is not of the kind %s that --kind says", s->path.text,
+                             column_name(denials[i].column), kind_option(s->kind));
+    return 0;
+}
+
 /* Refuses a file with too few columns, or with another kind's. */
 static int check_signs(const struct source *s, const char *file, column_set columns, bool told, struct error *e)
 {
     const char *stranger = told ? NULL : kind_stranger(columns);
 
+    if (told && check_told(s, columns, e) != 0)
+        return -1;
     if (stranger != NULL)
         return error_set(e, "%s: %s", s->path.text, stranger);
     if (s->kind == KINDS)
@@ -85,7 +105,7 @@ static int find_kind(struct import *im, unsigned number, struct error *e)
 {
     struct source *s = &im->sources[number];
     const char *file = im->options->files[number];
-    enum kind told = kind_told(im->options, slice_of(file));
+    enum kind told = kind_told(im->options, file);
     int more;
 
     if (rows_open(file, &s->rows, e) != 0)
@@ -152,8 +172,27 @@ static void set_recipients(struct import *im)
                 im->sources[i].kind = kind;
 }
 
+/* A kind for a file that is not there was meant for another. */
+static int check_file_kinds(const struct import *im, struct error *e)
+{
+    const struct import_options *o = im->options;
+
+    for (size_t i = 0; i < o->n_file_kinds; i++) {
+        size_t j = 0;
+
+        while (j < o->n_files && !import_is_file(o->file_kinds[i].file, o->files[j]))
+            j++;
+        if (j == o->n_files)
+            return error_set(e, "--kind %s=%s: no file of this run has that name", words(o->file_kinds[i].file).text,
+                             kind_option(o->file_kinds[i].kind));
+    }
+    return 0;
+}
+
 int import_find_kinds(struct import *im, struct error *e)
 {
+    if (check_file_kinds(im, e) != 0)
+        return -1;
     for (size_t i = 0; i < im->options->n_files; i++)
         if (find_kind(im, (unsigned)i, e) != 0)
             return -1;

@@ -167,6 +167,9 @@ const char *import_account_name(const struct mailbox_record *record);
 /* The last file of a kind, escaped, or the service. */
 const char *import_source_of_kind(const struct import *im, enum kind kind);
 
+/* Does "--kind FILE=" name this file, by its path as given or by the last component? */
+bool import_is_file(struct slice named, const char *path);
+
 /* The last component of a path. */
 const char *import_base_name(const char *path);
 

@@ -30,8 +30,7 @@ static bool is_told(const struct import_options *o, const char *file)
     if (o->kind != KINDS)
         return true;
     for (size_t i = 0; i < o->n_file_kinds; i++)
-        if (slice_eq(o->file_kinds[i].file, slice_of(file)) ||
-            slice_eq(o->file_kinds[i].file, slice_of(import_base_name(file))))
+        if (import_is_file(o->file_kinds[i].file, file))
             return true;
     return false;
 }
