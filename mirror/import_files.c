@@ -283,8 +283,7 @@ static void check_age(struct import *im, const struct source *s, unsigned number
                 written);
 }
 
-/* What is written by hand often has no last line end, so the row is read; but a file that was cut off looks the same.
- */
+/* Files that people write often lack the last line end, so the row is read; but one that was cut off looks the same. */
 static void check_last_line(struct import *im, const struct source *s, unsigned number, const struct rows *rows,
                             const struct row *last)
 {

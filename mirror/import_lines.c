@@ -241,9 +241,10 @@ static int domain_lines(struct import *im, struct error *e)
     if (im->before == NULL || !gather_has(im->g, KIND_ACCEPTED_DOMAIN))
         return 0;
     while ((found = directory_next_domain(view, im->before->tenant, domain, &domain, &fact)) == DIRECTORY_FOUND) {
+        const char *what = fact.closed == 0 ? "removed" : "removed; that it was closed no longer holds";
+
         any = true;
-        if (!import_lists_domain(im, domain) &&
-            domain_line(im, domain, fact.closed == 0 ? "removed" : "removed, and with it that it was closed", e) != 0)
+        if (!import_lists_domain(im, domain) && domain_line(im, domain, what, e) != 0)
             return -1;
     }
     if (found == DIRECTORY_DAMAGED)
