@@ -64,24 +64,24 @@ static void find_addresses(const struct row *row, struct buf *b)
         add_address(b, cell_text(&row->cells[plain[i]]));
 }
 
-/* 1 when a column says that the account is disabled; 0; -1 with e for a value that can't be read. */
-static int is_disabled(const struct row *row, struct error *e)
+/* *disabled: a column says so. 0; -1 with e for a value that can't be read. */
+static int read_disabled(const struct row *row, bool *disabled, struct error *e)
 {
     static const struct {
         enum column column;
         bool disabled; /* what this value says */
     } states[] = {{COLUMN_ENABLED, false}, {COLUMN_ACCOUNT_ENABLED, false}, {COLUMN_ACCOUNT_DISABLED, true}};
-    int disabled = 0;
 
+    *disabled = false;
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         bool said;
         int found = cell_bool(&row->cells[states[i].column], &said);
 
         if (found < 0)
             return row_error(row, states[i].column, "True or False", e);
-        disabled = disabled || (found > 0 && said == states[i].disabled);
+        *disabled = *disabled || (found > 0 && said == states[i].disabled);
     }
-    return disabled;
+    return 0;
 }
 
 /* The account in the form that a login has, with the domain that goes in front. Empty for what none can be. */
@@ -127,17 +127,17 @@ static int take_row(struct run *r, const struct row *row, struct error *e)
     struct slice name = cell_text(&row->cells[COLUMN_ACCOUNT]);
     char login[512], addresses[4 * ADDRESS_MAX];
     struct buf l = BUF_OVER(login), a = BUF_OVER(addresses);
-    int disabled = is_disabled(row, e);
+    bool disabled;
 
     if (row->cells[COLUMN_ACCOUNT].kind == CELL_ABSENT)
         return error_set(e,
                          "%s: %s: there is no SamAccountName; export Get-ADUser -Filter * -Properties "
                          "mail,userPrincipalName,proxyAddresses",
                          row->path, place_words(row->place).text);
-    if (disabled < 0)
+    if (read_disabled(row, &disabled, e) != 0)
         return -1;
     r->rows++;
-    if (disabled > 0) {
+    if (disabled) {
         r->disabled++;
         return 0;
     }
