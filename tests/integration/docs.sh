@@ -92,6 +92,21 @@ is 'README has the numbers of the limits for new logins' \
         tr -dc '0-9\n' | xargs)" \
     "$(tr -s '\n ' ' ' <README.md | sed -n 's/.*until a login is learnt, \([0-9]*\) messages an hour and \([0-9]*\) a day pass.*/\1 \2/p')"
 
+# Who may have what over HTTP: each path stands in the manual, with the role and the reach that the program has for it.
+python3 - <<'END' | none 'the manual says who may have which path'
+import re
+man = re.split(r"^\.It Pa ", open("doc/postern-web-api.7").read(), flags=re.M)[1:]
+said = {re.sub(r"\?.*|NAME$|ID$", "", one.split("\n")[0]): " ".join(one.split("\n")[1:6]) for one in man}
+words = {("VIEWER", ""): "From viewer on", ("READER", "NONE"): "For readers of all tenants", ("READER", "OWN"): "For readers of some tenants, too",
+         ("READER", "MADE"): "For readers(; of| of) some tenants", ("READER", "ANY"): r"For readers\."}
+for path, role, reach in re.findall(r'ROUTE\("(/api/v1/[^"]*)", ROLE_(VIEWER|READER), REACH_(\w+)', open("web/routes.c").read()):
+    text = said.get(path)
+    if text is None:
+        print(path + " is missing")
+    elif path not in ("/api/v1/actions", "/api/v1/logout") and not re.search(words[(role, "" if role == "VIEWER" else reach)], text):
+        print("%s: %s %s, the manual: %s" % (path, role, reach, text[:60]))
+END
+
 # ---- files and links ----
 
 {
