@@ -23,14 +23,20 @@ const KINDS = {
   414: 'wrong',
   429: 'busy',
   431: 'wrong',
+  // of a web server before it, which does not reach it, or gave up
+  502: 'offline',
+  504: 'slow',
   503: 'busy',
 };
 
 export async function problemOf(response) {
-  let text = T.error.status(response.status);
+  // A page for people, as web servers have them, says no more than the status.
+  const type = response.headers.get('Content-Type') ?? '';
+  let text = response.status === 502 ? T.error.offlineText : T.error.status(response.status);
   try {
     const body = await response.text();
-    text = response.headers.get('Content-Type')?.startsWith('application/json') ? JSON.parse(body).error : body.trim();
+    if (type.startsWith('application/json')) text = JSON.parse(body).error ?? text;
+    else if (type.startsWith('text/plain') && body.trim() !== '') text = body.trim();
   } catch {
     // the status has to do
   }
@@ -83,15 +89,36 @@ export async function askPart(path, query, signal) {
   }
 }
 
+// Of replies that overtake each other, the one that was asked for last is shown. Returns what asks, and shows it.
+export function latest(load, show) {
+  let asked = 0;
+  let newest = 0;
+  return async () => {
+    const mine = ++asked;
+    const reply = await load();
+    if (mine < newest) return;
+    newest = mine;
+    await show(reply);
+  };
+}
+
 // The overview has what the bands say, too: on its page one request does for both.
 const FRESH_MS = 2000;
 let overviewAsked = { at: 0 };
 export function askOverview() {
   const tenant = chosenTenant();
   const now = Date.now();
-  if (overviewAsked.tenant !== tenant || now - overviewAsked.at > FRESH_MS)
-    overviewAsked = { at: now, tenant, reply: ask('overview') };
+  if (overviewAsked.tenant !== tenant || now - overviewAsked.at > FRESH_MS) {
+    const asked = { at: now, tenant, reply: ask('overview') };
+    overviewAsked = asked;
+    // What went wrong is asked for again, not told again.
+    asked.reply.catch(() => (asked.at = 0));
+  }
   return overviewAsked.reply;
+}
+// Somebody else may look now.
+export function forgetOverview() {
+  overviewAsked = { at: 0 };
 }
 // { monitor, monitored, config_problem, tenants }
 export async function askMode() {

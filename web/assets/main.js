@@ -1,7 +1,7 @@
 // Which page the path names, the bands, and whether what is shown is live.
 import { T } from './text.js';
-import { Problem, ask, askMode } from './api.js';
-import { badge, clock, count, el, link, name, pathTo, time } from './dom.js';
+import { Problem, ask, askMode, forgetOverview } from './api.js';
+import { badge, clock, count, el, link, name, pathTo, shown, time, typedTime, zone } from './dom.js';
 import { onLive, startLive, stopLive } from './live.js';
 import { problemView } from './parts.js';
 import { overviewPage } from './overview.js';
@@ -96,7 +96,9 @@ function drawChoice() {
             'select',
             attributes,
             el('option', { value: '' }, T.tenant.every),
-            names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
+            (chosen === null || names.includes(chosen) ? names : [...names, chosen]).map((one) =>
+              el('option', { value: one, selected: one === chosen }, shown(one)),
+            ),
           ),
     );
   }
@@ -146,8 +148,12 @@ function viewOf(page, url, signal) {
       if (problem.kind === 'sign-in') {
         signedOut();
       } else {
-        body.querySelector(':scope > .problem')?.remove();
-        body.append(problemView(problem, show));
+        // On top, where it is seen; the same is not said again.
+        const node = problemView(problem, show);
+        const said = body.querySelector(':scope > .problem');
+        if (said?.textContent === node.textContent) return;
+        said?.remove();
+        body.prepend(node);
       }
     },
     // Does it each so many milliseconds while the page is seen. What is there stays when it can't be had again.
@@ -166,7 +172,11 @@ function viewOf(page, url, signal) {
     // A form asks by the address of its page.
     submit(event) {
       event.preventDefault();
-      const query = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value !== ''));
+      const query = new URLSearchParams(
+        [...new FormData(event.target)]
+          .filter(([, value]) => value !== '')
+          .map(([key, value]) => [key, key === 'at' || key === 'since' ? typedTime(value.trim()) : value]),
+      );
       if (chosenTenant() !== null) query.set('tenant', chosenTenant());
       go(`${new URL(event.target.action).pathname}${query.size > 0 ? `?${query}` : ''}`);
     },
@@ -176,7 +186,9 @@ function viewOf(page, url, signal) {
 
 // Nobody is signed in, or not any more: the page waits behind the form.
 function signedOut() {
+  const wasSignedIn = isSignedIn();
   setMe(null);
+  forgetOverview();
   letChoose(false);
   tenantNames = null;
   stopLive();
@@ -185,7 +197,12 @@ function signedOut() {
   document.getElementById('bands').replaceChildren();
   document.getElementById('scope').replaceChildren();
   document.title = `${T.error['sign-in']} – ${T.program}`;
-  main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
+  const done = () => {
+    main.focus({ preventScroll: true }); // the field goes
+    signedIn();
+  };
+  main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(done)));
+  if (wasSignedIn) main.focus({ preventScroll: true });
 }
 async function signedIn() {
   letChoose(mayRead());
@@ -193,8 +210,12 @@ async function signedIn() {
   if (mayRead() && seesAll()) startLive();
 }
 
+// The address that is shown, without the place in the page.
+let shownAt = null;
+
 async function show() {
   const url = new URL(location.href);
+  shownAt = url.pathname + url.search;
   const page = pageOf(url.pathname);
   leave?.abort();
   leave = new AbortController();
@@ -316,7 +337,8 @@ async function start() {
   }
 }
 
-addEventListener('popstate', () => isSignedIn() && show());
+addEventListener('popstate', () => isSignedIn() && location.pathname + location.search !== shownAt && show());
+document.getElementById('zone').textContent = T.zone(zone());
 document.addEventListener('click', onClick);
 onLive(drawLive);
 start();

@@ -10,7 +10,7 @@ export function problemView(problem, again) {
     'div',
     { class: 'problem', role: 'alert' },
     el('p', {}, badge('bad', T.error[kind])),
-    problem.text || problem.message ? el('p', {}, sentence(problem.text ?? problem.message)) : null,
+    problem.text ? el('p', {}, sentence(problem.text)) : problem.kind ? null : el('p', {}, sentence(problem.message)),
     again ? el('p', {}, el('button', { type: 'button', onclick: again }, T.again)) : null,
   );
 }
