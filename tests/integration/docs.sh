@@ -37,7 +37,7 @@ grep -oE 'postern-mirror [a-z][a-z-]* ?[^|&#]*' <<<"$code" | while read -r _ nam
         case $word in --[a-z]*) grep -qe "${word%%[=,;.)]*}" "$D/mirror.txt" || echo "postern-mirror $name $word" ;; esac
     done
 done | none 'so does what is asked of postern-mirror'
-grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|sasl|mirror|alert|cluster)' <<<"$code" | sort -u |
+grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster|web|act|check-postfix)(-[a-z]+)?\.(service|timer|path|socket)|postern-(policyd|milter|sasl|mirror|alert|cluster|web)' <<<"$code" | sort -u |
     while read -r name; do
         case $name in
         *.*) [ -f "conf/systemd/$name" ] || echo "$name" ;;
@@ -45,9 +45,14 @@ grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster)(-[a-z]+)?\.(service
         esac
     done | none 'programs and units exist'
 
+# cron looks in /usr/bin and /bin alone (crontab(5)), where only "postern" is.
+# shellcheck disable=SC2086
+grep -hE '^    [0-9*]+ [0-9*]+ [0-9*]+ [0-9*]+ [0-9*]+ root ' $documents | grep -oE '[^ ]*postern-[a-z]+ ' | grep -v / |
+    none 'a line for cron names programs by their paths'
+
 # ---- settings, parameters, metrics ----
 
-groups='smtp_auth|tenants|sender|recipients|mirror|policyd|milter|log|state|exchange|alerts|connectors|blocks|cluster'
+groups='smtp_auth|tenants|web|sasl|limits|logins_from|sender|recipients|mirror|policyd|milter|log|state|exchange|alerts|connectors|blocks|cluster'
 # shellcheck disable=SC2086
 grep -ohE "\`($groups)\.[a-z_]+\`" $documents | tr -d '`' | sort -u | while read -r setting; do
     grep -qE "It Va ${setting/exchange./(tenants.)?exchange.}( |\$)" doc/postern.conf.5 || echo "$setting"
