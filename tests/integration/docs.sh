@@ -73,6 +73,11 @@ grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r re
     grep -rq "\"$reason\"" core || echo "$reason"
 done | none 'each reason is one'
 
+# The log's events, of services and of commands, stand in the manual.
+grep -rhoE '(event_begin\([^"]*|cli_log\([^",]*, )"[a-z-]+"' core cli policyd milter sasl | grep -oE '"[a-z-]+"' | tr -d '"' | sort -u | while read -r event; do
+    grep -qE "^(\.It Ic|\.Ql) $event\$" doc/postern.7 || echo "$event"
+done | none 'each event of the log is in postern(7)'
+
 # What a refusal means: every reason that refuses stands in README's table, with its codes, and no other.
 python3 - <<'END' | none 'the table of refusals is that of the program'
 import glob, re
