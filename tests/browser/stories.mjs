@@ -311,6 +311,26 @@ for (const [who, start, links] of [
   await context.close();
 }
 
+// ---- names and lists are shown whole, or as what they are ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'admin');
+  await page.route('**/api/v1/blocks', async (route) => {
+    const reply = await (await route.fetch()).json();
+    reply.data[0].clients = Array.from({ length: 5 }, (_, i) => `2001:db8:1234:5678:9abc:def0:1234:${i + 1000}`).join(
+      ', ',
+    );
+    await route.fulfill({ json: reply });
+  });
+  await page.goto(`${origin}/blocks`);
+  await page.getByText('2001:db8:1234:5678:9abc:def0:1234:1004').waitFor(LONG);
+  is('evidence is shown whole', await page.getByText(/… \(\d+ characters\)/).count(), 0);
+  await page.goto(`${origin}/mailbox?name=${encodeURIComponent('a\u202eb ')}`);
+  await page.getByText('Nothing is known of this').waitFor(LONG);
+  is('a title has no characters that turn it around', await page.title(), /^a\\u202eb/);
+  is('a blank at the end is seen', await page.locator('h1').textContent(), 'a\\u202eb\\u0020');
+  await context.close();
+}
+
 // ---- one tenant ----
 {
   const { context, page, wrong } = await watch(browser, origin, 'light', 'reader');

@@ -35,10 +35,10 @@ function blockView(block, acts) {
       [T.blocks.why, block.reason ? sentence(block.reason) : null],
       [T.blocks.before, T.blocks.beforeText(count(block.passed_before), count(block.refused_before))],
       [T.blocks.refused, count(block.refused_since)],
-      [T.blocks.clients, block.clients ? name(block.clients) : null],
-      [T.blocks.senders, block.senders ? name(block.senders) : null],
-      [T.blocks.domains, block.recipient_domains ? name(block.recipient_domains) : null],
-      [T.blocks.logins, block.logins ? name(block.logins) : null],
+      [T.blocks.clients, block.clients ? sentence(block.clients) : null],
+      [T.blocks.senders, block.senders ? sentence(block.senders) : null],
+      [T.blocks.domains, block.recipient_domains ? sentence(block.recipient_domains) : null],
+      [T.blocks.logins, block.logins ? sentence(block.logins) : null],
       [
         T.blocks.usual,
         anyOf(block.messages_hour, block.messages_day)

@@ -2,7 +2,7 @@
 import { T } from './text.js';
 import { actButtons, askVerbs, blockActs } from './acts.js';
 import { ask, askPart, latest } from './api.js';
-import { badge, el, facts, name, redraw, section } from './dom.js';
+import { badge, el, facts, name, redraw, section, sentence } from './dom.js';
 import { blocksPart, habitView, timeline, truth } from './mailbox.js';
 import { decisionView, limitsView, notesView } from './parts.js';
 
@@ -46,7 +46,7 @@ function partsOfConnector({ data, notes }, wanted, past, verbs, again, signal) {
         T.mailbox.connector,
         facts([
           [T.column.tenant, connector.tenant],
-          [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
+          [T.column.networks, sentence(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
           [T.column.certificates, connector.certificates || null],
           [T.column.monitor, truth(connector.monitor)],
         ]),

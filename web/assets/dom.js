@@ -19,11 +19,11 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u{
 const NAME_MOST = 120;
 const NAME_WHOLE = 28;
 
+function escaped(text) {
+  return [...text].map((c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`).join('');
+}
 export function shown(text) {
-  return text.replace(
-    /^\s+$/.test(text) ? /\s/g : UNSEEN,
-    (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(UNSEEN, escaped);
 }
 
 // A sentence of the server's, with names in it that somebody else wrote.
@@ -41,8 +41,9 @@ export function name(text) {
   const short = all.length > NAME_MOST ? all.slice(0, NAME_MOST) : all;
   return el(
     'bdi',
-    { class: all.length > NAME_WHOLE ? 'name long' : 'name' },
-    shown(short),
+    { class: all.length > NAME_WHOLE ? 'name long' : 'name', title: short === all ? null : shown(all) },
+    // Nor are blanks at either end.
+    shown(short.replace(/^\s+|\s+$/g, escaped)),
     short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)),
   );
 }

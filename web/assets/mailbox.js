@@ -2,7 +2,21 @@
 import { T } from './text.js';
 import { actButtons, askVerbs, blockActs, userSubject } from './acts.js';
 import { ask, askPart, latest } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
+import {
+  badge,
+  count,
+  el,
+  facts,
+  link,
+  mailboxLink,
+  name,
+  redraw,
+  section,
+  sentence,
+  table,
+  time,
+  whole,
+} from './dom.js';
 import { changesPart } from './history.js';
 import { seesAll } from './session.js';
 import {
@@ -43,7 +57,7 @@ function connectorView(connector) {
     el('h3', {}, link('/connector', { name: connector.name }, name(connector.name))),
     facts([
       [T.column.tenant, connector.tenant],
-      [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
+      [T.column.networks, sentence(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
       [T.column.monitor, truth(connector.monitor)],
     ]),
     decisionView(connector.verdict),
@@ -296,7 +310,7 @@ function partsOfOne(reply, login, past, verbs, again, signal) {
           { key: 'basic', number: true },
           { key: 'oauth', number: true },
           { key: 'tls' },
-          { key: 'clients', as: (clients) => name(clients.map((one) => one.client).join(', ') || null) },
+          { key: 'clients', as: (clients) => sentence(clients.map((one) => one.client).join(', ') || '–') },
         ],
         m.cloud,
         T.mailbox.cloudNone,

@@ -1,7 +1,7 @@
 // Which page the path names, the bands, and whether what is shown is live.
 import { T } from './text.js';
 import { Problem, ask, askMode, forgetOverview } from './api.js';
-import { badge, clock, count, el, link, name, pathTo, shown, time, typedTime, zone } from './dom.js';
+import { badge, clock, count, el, link, name, pathTo, sentence, shown, time, typedTime, zone } from './dom.js';
 import { onLive, startLive, stopLive } from './live.js';
 import { problemView } from './parts.js';
 import { overviewPage } from './overview.js';
@@ -32,6 +32,7 @@ const PAGES = [
 const LOADING_MS = 300;
 const BANDS_MS = 60000;
 const LEARNING_MOST = 3;
+const MONITORED_MOST = 12;
 
 const main = document.getElementById('main');
 let leave = null;
@@ -118,7 +119,7 @@ function drawScope(page) {
       badge('one', T.tenant.word),
       page.whole
         ? el('span', {}, T.tenant.whole, ' ', all)
-        : el('span', {}, shown.includes(',') ? T.tenant.some : T.tenant.only, ' ', name(shown), '. ', all),
+        : el('span', {}, shown.includes(',') ? T.tenant.some : T.tenant.only, ' ', sentence(shown), '. ', all),
     ),
   );
 }
@@ -141,7 +142,7 @@ function viewOf(page, url, signal) {
     },
     title(node, text) {
       title.replaceChildren(node);
-      document.title = `${text.slice(0, 80)} – ${T.program}`;
+      document.title = `${shown(text).slice(0, 80)} – ${T.program}`;
     },
     fail(problem) {
       if (signal.aborted) return;
@@ -276,23 +277,20 @@ function bandView(kind, ...children) {
 function wouldLink() {
   return mayRead() ? link('/reports/would-refuse', {}, T.band.would) : '';
 }
+function monitoredView(monitored) {
+  const named = monitored.slice(0, MONITORED_MOST).map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`);
+  if (monitored.length > named.length) named.push(T.band.more(count(monitored.length - named.length)));
+  return sentence(named.join(', '));
+}
 function bandsOf(mode) {
   const bands = [];
-  if (mode.config_problem) bands.push(bandView('bad', T.band.config, name(mode.config_problem)));
+  if (mode.config_problem) bands.push(bandView('bad', T.band.config, sentence(mode.config_problem)));
   if (mode.monitor) bands.push(bandView('warn', T.band.monitor, ' ', wouldLink()));
   else if (mode.monitored.length > 0)
-    bands.push(
-      bandView(
-        'warn',
-        T.band.some,
-        name(mode.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')),
-        '. ',
-        wouldLink(),
-      ),
-    );
+    bands.push(bandView('warn', T.band.some, monitoredView(mode.monitored), '. ', wouldLink()));
   const learning = mode.tenants.filter((tenant) => tenant.learning_until);
   for (const tenant of learning.slice(0, LEARNING_MOST))
-    bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
+    bands.push(bandView('off', name(tenant.name), T.band.learning, time(tenant.learning_until)));
   if (learning.length > LEARNING_MOST)
     bands.push(bandView('off', T.band.learningMore(count(learning.length - LEARNING_MOST))));
   return bands;

@@ -152,7 +152,7 @@ export function openQuestion(task) {
       cancel.focus();
       const row = await follow(data.id, tell, signal);
       if (row === null || dialog.isConnected) return;
-      say(`${words.title} ${subject?.name ?? ''}: ${T.act.states[row.state]}`);
+      say(`${words.title} ${shown(subject?.name ?? '')}: ${T.act.states[row.state]}`);
       refresh();
     } catch (problem) {
       tell(problemView(problem));
