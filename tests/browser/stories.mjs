@@ -100,6 +100,15 @@ function submit(login, client, state = 'RCPT') {
   );
   await page.goto(`${origin}/audit`);
   await page.getByText('systemctl status postern-web').waitFor(LONG);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.evaluate((text) => {
+    document.querySelector('.problem .badge').lastChild.textContent = text;
+  }, 'postern-web replied what this page does not understand');
+  is(
+    'what is wrong is not wider than a small window',
+    await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+    true,
+  );
   is("a web server's own page is not shown", await page.getByText('Bad Gateway').count(), 0);
   await page.unroute('**/api/v1/audit');
   await page.getByRole('button', { name: 'Try again' }).click();
