@@ -320,6 +320,29 @@ for (const [who, start, links] of [
   await context.close();
 }
 
+// ---- rows that come meanwhile ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'admin');
+  let first = null;
+  await page.route(/\/api\/v1\/log\?/, async (route) => {
+    if (route.request().url().includes('after=')) {
+      const one = { ...first.at(-1), client: '203.0.113.250' };
+      await route.fulfill({ json: { data: [...first.slice(-3), one], next: null, notes: [] } });
+      return;
+    }
+    const reply = await (await route.fetch()).json();
+    first = reply.data;
+    await route.fulfill({ json: { ...reply, next: '25' } });
+  });
+  await page.goto(`${origin}/mailbox?name=scanner%40contoso.example`);
+  const rows = page.locator('section', { has: page.getByLabel('Show') }).locator('tbody tr');
+  await rows.first().waitFor(LONG);
+  await page.getByRole('button', { name: 'More rows' }).first().click();
+  await rows.getByText('203.0.113.250').waitFor(LONG);
+  is('are not taken for others', await rows.count(), first.length + 1);
+  await context.close();
+}
+
 // ---- names and lists are shown whole, or as what they are ----
 {
   const { context, page } = await watch(browser, origin, 'light', 'admin');

@@ -140,6 +140,15 @@ function usedMeter(used, most) {
   });
 }
 
+// Rows that came meanwhile, on top, have moved the others down: the next page then begins with the last ones of those that are there.
+function withoutThose(rows, page) {
+  const there = rows.map((row) => JSON.stringify(row));
+  const came = page.map((row) => JSON.stringify(row));
+  for (let n = Math.min(there.length, came.length); n > 0; n--)
+    if (there.slice(-n).every((row, i) => row === came[i])) return page.slice(n);
+  return page;
+}
+
 // Rows that come page by page: a table and a button for more. load(after): a reply.
 export function pagedRows(caption, columns, first, load, none, options) {
   if (first.problem) return problemView(first.problem);
@@ -151,7 +160,7 @@ export function pagedRows(caption, columns, first, load, none, options) {
     event.target.disabled = true;
     try {
       const reply = await load(next);
-      rows.push(...reply.data);
+      rows.push(...withoutThose(rows, reply.data));
       next = reply.next;
       draw();
     } catch (problem) {
