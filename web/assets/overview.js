@@ -157,6 +157,7 @@ export async function overviewPage(view) {
   let seen = [];
   let blockedNow = null;
   let streams = false; // then that says who is blocked
+  let told = false; // and has, since it began
 
   function setBlocks(blocks, n) {
     redraw(
@@ -210,7 +211,10 @@ export async function overviewPage(view) {
   }
   function onEvent(event) {
     if (event.decided) chart.add(event.at, event.decided);
-    if (event.blocks) setBlocks(event.blocks, event.blocked);
+    if (event.blocks) {
+      told = true;
+      setBlocks(event.blocks, event.blocked);
+    }
     if (event.decisions?.length > 0) addDecisions(event.decisions);
   }
   function drawDecisions() {
@@ -282,12 +286,13 @@ export async function overviewPage(view) {
   async function onStream(wait) {
     if (!whole || !mayRead()) return;
     await pause(wait, view.signal);
-    if (blockedNow === null && !view.signal.aborted) await setOwnBlocks();
+    if (!told && !view.signal.aborted) await setOwnBlocks();
   }
   let begun = false;
   onLive((kind, what) => {
     if (kind === 'state') {
       streams = what.state === 'on';
+      if (!streams) told = false;
       if (streams) onStream(begun ? TENANT_MS : 0).catch((problem) => view.fail(problem));
     } else if (whole) onEvent(what);
     else lookAgain();
