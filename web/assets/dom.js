@@ -86,8 +86,9 @@ export function clock(date) {
 export function zone() {
   return clockFormat.resolvedOptions().timeZone;
 }
-// A moment as somebody types it is one of this zone, as those that are shown; the relay is told it in UTC. Durations stay.
-export function typedTime(text) {
+// A moment as somebody types it is one of this zone, as those that are shown; the relay is told it in UTC. Durations stay, and what is
+// no day, which the relay refuses. past: a time of day that is still to come was yesterday's.
+export function typedTime(text, past) {
   const typed = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text);
   const today = /^(\d\d):(\d\d)(?::(\d\d))?$/.exec(text);
   const now = new Date();
@@ -98,7 +99,9 @@ export function typedTime(text) {
       : null;
   if (numbers === null) return text;
   const date = new Date(...numbers.map((n) => Number(n ?? 0)));
-  return Number.isNaN(date.getTime()) ? text : date.toISOString().replace('.000Z', 'Z');
+  if (date.getDate() !== Number(numbers[2])) return text;
+  if (today && past && date > now) date.setDate(date.getDate() - 1);
+  return date.toISOString().replace('.000Z', 'Z');
 }
 // An ISO time, or seconds since 1970.
 export function time(value, withDay = true) {

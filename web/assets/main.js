@@ -176,7 +176,10 @@ function viewOf(page, url, signal) {
       const query = new URLSearchParams(
         [...new FormData(event.target)]
           .filter(([, value]) => value !== '')
-          .map(([key, value]) => [key, key === 'at' || key === 'since' ? typedTime(value.trim()) : value]),
+          .map(([key, value]) => [
+            key,
+            key === 'at' || key === 'since' ? typedTime(value.trim(), key === 'since') : value,
+          ]),
       );
       if (chosenTenant() !== null) query.set('tenant', chosenTenant());
       go(`${new URL(event.target.action).pathname}${query.size > 0 ? `?${query}` : ''}`);

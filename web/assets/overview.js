@@ -57,11 +57,19 @@ function clusterLights(cluster) {
     );
   return lights;
 }
+// Services that are there and do not say that they run, though a listener of theirs answers.
+function silentOf({ services = [], listeners = [] }) {
+  return services.filter(
+    ({ name: program, state }) =>
+      state === 'silent' && listeners.every((one) => one.program !== program || one.state === 'answers'),
+  );
+}
 // Of some tenants there is nothing of the relay itself.
 function lightsOf(status) {
   const oldest = [...status.tenants].sort((a, b) => !a.stale - !b.stale || a.settings_at - b.settings_at);
   const lights = [
     ...(status.listeners ?? []).map(listenerLight),
+    ...silentOf(status).map((service) => ['bad', T.overview.hangs(service.name)]),
     ...(status.cluster ? clusterLights(status.cluster) : []),
     ...(status.directory ? [directoryLight(status.directory)] : []),
     ...oldest.slice(0, TENANTS).map(tenantLight),

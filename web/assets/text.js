@@ -74,6 +74,7 @@ export const T = {
   overview: {
     state: 'How things are',
     listener: (program, state) => `${program}: ${state}`,
+    hangs: (program) => `${program}: has not said for a while that it runs`,
     directory: {
       read: 'Settings: read',
       none: 'Settings: none yet; run postern-mirror',
