@@ -293,9 +293,9 @@ for (const [who, start, links] of [
     await route.continue();
   });
   await page.goto(`${origin}/mailbox?name=erp%40contoso.example`);
-  const decisions = page.locator('section', { has: page.getByLabel('Show') });
-  await page.getByLabel('Show').selectOption('pass');
-  await page.getByLabel('Show').selectOption('reject');
+  const decisions = page.locator('section', { has: page.getByLabel('Show', { exact: true }) });
+  await page.getByLabel('Show', { exact: true }).selectOption('pass');
+  await page.getByLabel('Show', { exact: true }).selectOption('reject');
   await decisions.locator('a[href*="verdict=reject"]').first().waitFor(LONG);
   const overtaken = page.waitForResponse(/verdict=pass/, LONG);
   release();
@@ -335,7 +335,7 @@ for (const [who, start, links] of [
     await route.fulfill({ json: { ...reply, next: '25' } });
   });
   await page.goto(`${origin}/mailbox?name=scanner%40contoso.example`);
-  const rows = page.locator('section', { has: page.getByLabel('Show') }).locator('tbody tr');
+  const rows = page.locator('section', { has: page.getByLabel('Show', { exact: true }) }).locator('tbody tr');
   await rows.first().waitFor(LONG);
   await page.getByRole('button', { name: 'More rows' }).first().click();
   await rows.getByText('203.0.113.250').waitFor(LONG);
