@@ -535,6 +535,15 @@ for (const [who, start, links] of [
     page.getByRole('link', { name: 'Download CSV' }).click(),
   ]);
   is('a report is a file with a name of ours', download.suggestedFilename(), 'postern-used.csv');
+  is('and nothing is wrong', wrong.join('\n'));
+  await page.goto(`${origin}/reports/unused`);
+  await shown(page);
+  await page.getByRole('link', { name: 'PowerShell script', exact: true }).click();
+  await page.getByText('the script would disable mailboxes that are used').waitFor(LONG);
+  is('a script that is refused says why', await page.locator('.problem').count(), 1);
+  is('which the console says, too', wrong.splice(0).join('\n'), /status of 503/);
+  await page.goto(`${origin}/reports/used`);
+  await shown(page);
   is(
     'times have UTC in the title',
     await page.locator('td time').first().getAttribute('title'),

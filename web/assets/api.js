@@ -59,16 +59,11 @@ export function target(path, query = {}) {
   return `/api/v1/${path}${q.size > 0 ? `?${q}` : ''}`;
 }
 
-// { data, next, notes }, or a Problem.
-export async function ask(path, query, signal, options = {}) {
+// What take(signal) returns, or a Problem.
+async function inTime(take, signal) {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await fetch(target(path, options.method === 'POST' ? { tenant: null, ...query } : query), {
-      ...options,
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    });
-    if (!response.ok) throw await problemOf(response);
-    return await response.json();
+    return await take(signal ? AbortSignal.any([signal, limit]) : limit);
   } catch (error) {
     if (error instanceof Problem || signal?.aborted) throw error;
     if (limit.aborted) throw new Problem('slow', '');
@@ -76,6 +71,24 @@ export async function ask(path, query, signal, options = {}) {
       ? new Problem('broken', error.message)
       : new Problem('offline', T.error.offlineText);
   }
+}
+async function fetched(address, options) {
+  const response = await fetch(address, options);
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+// { data, next, notes }, or a Problem.
+export async function ask(path, query, signal, options = {}) {
+  const address = target(path, options.method === 'POST' ? { tenant: null, ...query } : query);
+  return inTime(async (until) => (await fetched(address, { ...options, signal: until })).json(), signal);
+}
+// Can that file be had? Else a Problem: a browser that is given the link says that it failed, and not why.
+export async function askFile(address) {
+  return inTime(async (signal) => {
+    const { ok } = await fetch(address, { method: 'HEAD', signal });
+    if (!ok) await (await fetched(address, { signal })).body.cancel(); // what is wrong is only said to GET
+  });
 }
 
 // The same for a part of a page, which is there without it: in place of rows, what is wrong. A page that can't be had at all is

@@ -1,6 +1,6 @@
 // What several pages show.
 import { T } from './text.js';
-import { target } from './api.js';
+import { askFile, target } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, sentence, table, time, verdict } from './dom.js';
 
 // A Problem, as what it is; again: what its button does.
@@ -177,12 +177,36 @@ export function pagedRows(caption, columns, first, load, none, options) {
 }
 
 export function downloads(path, query, kinds, word) {
+  const wrong = el('div', {});
+  async function take(event) {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const { href } = event.currentTarget;
+    wrong.replaceChildren();
+    try {
+      await askFile(href);
+      const file = el('a', { href, download: true, hidden: true });
+      wrong.replaceChildren(file);
+      file.click();
+    } catch (problem) {
+      wrong.replaceChildren(problemView(problem));
+    }
+  }
   return el(
-    'p',
-    { class: 'downloads' },
-    kinds.map((kind) =>
-      el('a', { href: target(path, { ...query, format: kind }), download: true }, word ?? T.reports[kind]),
+    'div',
+    {},
+    el(
+      'p',
+      { class: 'downloads' },
+      kinds.map((kind) =>
+        el(
+          'a',
+          { href: target(path, { ...query, format: kind }), download: true, onclick: take },
+          word ?? T.reports[kind],
+        ),
+      ),
     ),
+    wrong,
   );
 }
 
