@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . scripts/demo/lib.sh
 trap 'exit 0' INT TERM
-demo_logs() { echo mirror.log policyd.log milter.log web.log forward.log; }
+demo_logs() { echo mirror.log policyd.log milter.log web.log act.log forward.log; }
 
 configure()
 {
@@ -31,8 +31,11 @@ limits = (
 );
 policyd = { listen = "unix:$T/run/policyd.sock"; workers = 2; };
 milter = { listen = "unix:$T/run/milter.sock"; };
-web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; };
+smtp_auth = { deny_file = "$T/deny"; };
+web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; action_log = "$T/log/actions.log";
+        actions = ["block", "unblock", "deny", "forget"]; };
 END
+    mkdir -p "$T/log" "$T/lib/spool/web" && chmod 750 "$T/lib/spool" "$T/lib/spool/web" && echo '# nobody yet' >"$T/deny"
     for name in anna bert cleo info app eva rosa; do echo "$name@contoso.example:{PLAIN}secret"; done >"$T/users"
     echo 'dora@fabrikam.example:{PLAIN}secret' >>"$T/users"
     import_tenants
@@ -48,10 +51,19 @@ make_account()
     echo "Sign in as \"demo\" with the password \"$password\"."
 }
 
+# What is asked for on the pages, as postern-act.path and postern-act.service do it.
+do_acts()
+{
+    while sleep 0.2; do
+        ! compgen -G "$T/lib/spool/web/*.json" >/dev/null || "$BIN/postern" -c "$T/postern.conf" act --user "$(id -un)"
+    done
+}
+
 start_web()
 {
     relay_run web "$BIN/postern-web" -c "$T/postern.conf"
     relay_wait relay_listens_at "$T/run/web.sock" || fail 'postern-web did not start'
+    relay_run act do_acts
     port=$(relay_free_port)
     relay_run forward python3 scripts/demo/forward.py "$port" "$T/run/web.sock"
     relay_wait relay_listens "$port" || fail 'the port is not open'

@@ -167,6 +167,9 @@ static void tell_tenants(struct teller *t, const struct config *c)
         tell(t, "Logins without a domain find their tenant only if there is just one (default_tenant is not set).");
 }
 
+/* How many a list has, with the word for them: two arguments. */
+#define ENTRIES(list) list_count(list), list_count(list) == 1 ? "entry" : "entries"
+
 /* Says which names are no logins, where some are none. */
 static void tell_login_names(struct teller *t, unsigned names)
 {
@@ -210,14 +213,15 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
          auth->security_defaults ? "heeded" : "ignored", auth->authentication_policy ? "heeded" : "ignored");
     tell(t, "%s", accounts[auth->disabled_accounts]);
     if (auth->deny != NULL)
-        tell(t, "deny_file%s refuses %zu entries, before everything else.", others, list_count(auth->deny));
+        tell(t, "deny_file%s refuses %zu %s, before everything else.", others, ENTRIES(auth->deny));
     if (auth->allow != NULL)
-        tell(t, "allow_file%s lets %zu entries through, whatever their settings say.", others, list_count(auth->allow));
+        tell(t, "allow_file%s lets %zu %s through, whatever the settings say.", others, ENTRIES(auth->allow));
     tell_login_names(t, auth->login_names);
     if (auth->logins != NULL)
-        tell(t, "logins_file maps %zu logins to their mailboxes.", list_count(auth->logins));
+        tell(t, "logins_file maps %zu %s to mailboxes.", list_count(auth->logins),
+             list_count(auth->logins) == 1 ? "login" : "logins");
     if (auth->on_premises != NULL)
-        tell(t, "on_premises_file takes %zu entries out of Exchange Online's settings.", list_count(auth->on_premises));
+        tell(t, "on_premises_file takes %zu %s out of Exchange Online's settings.", ENTRIES(auth->on_premises));
 }
 
 static void tell_sender(struct teller *t, const struct config *c)
@@ -241,9 +245,9 @@ static void tell_sender(struct teller *t, const struct config *c)
              sender->separator[1] != '\0' ? "; so it is behind each of " : "",
              sender->separator[1] != '\0' ? sender->separator : "");
     for (size_t i = 0; i < sender->n_exceptions; i++)
-        tell(t, "%s %s may also send as what %zu entries list.",
+        tell(t, "%s %s may also send as what is in a list of %zu %s.",
              sender->exceptions[i].of == EXCEPT_USER ? "User" : "Group", sender->exceptions[i].name,
-             list_count(sender->exceptions[i].senders));
+             ENTRIES(sender->exceptions[i].senders));
 }
 
 static void tell_message(struct teller *t, const struct config *c)

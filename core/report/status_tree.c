@@ -115,6 +115,17 @@ static struct value override_of(const struct config *config, const char *tenant)
                : value_word(own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled");
 }
 
+/* What becomes of its mail, where its settings are older than max_age: "keep" or "defer"; null: they are not. */
+static struct value stale_of(const struct picture *p, const struct config *config, const struct tenant_facts *t)
+{
+    const struct tenant_config *own = config_tenant(config, slice_of(t->name));
+    int64_t oldest = tenant_oldest(t, NULL);
+
+    if (own == NULL || own->max_age_s == 0 || oldest <= 0 || p->wall_s - oldest <= (int64_t)own->max_age_s)
+        return value_none();
+    return value_word(own->when_stale == STALE_DEFER ? "defer" : "keep");
+}
+
 static void show_tenants(const struct picture *p, const struct report_files *f, struct slice scope, struct printer *out)
 {
     out->open(out, "tenants", TREE_LIST);
@@ -130,6 +141,7 @@ static void show_tenants(const struct picture *p, const struct report_files *f, 
         out->value(out, "source", value_word(t->source));
         out->value(out, "mailboxes", value_number(t->mailboxes));
         out->value(out, "settings_at", value_number(t->settings_at > 0 ? (uint64_t)t->settings_at : 0));
+        out->value(out, "stale", stale_of(p, f->config, t));
         out->value(out, "learning_until", value_time(picture_learning_until(p, f, t)));
         show_parts(t, out);
         show_sign_ins(f, t->name, out);

@@ -84,6 +84,8 @@ function submit(login, client, state = 'RCPT') {
     [403, 'This is not for your role'],
     [503, 'postern-web cannot say this now'],
     [500, 'replied what this page does not understand'],
+    [502, 'postern-web cannot be reached'],
+    [504, 'postern-web did not reply in time'],
   ]) {
     await page.route('**/api/v1/audit', (route) =>
       route.fulfill({ status, contentType: 'application/json', body: '{"error": "so says the server"}' }),
@@ -93,6 +95,39 @@ function submit(login, client, state = 'RCPT') {
     is(`${status} is shown as what it is`, await page.getByText('so says the server').count(), 1);
     await page.unroute('**/api/v1/audit');
   }
+  await page.route('**/api/v1/audit', (route) =>
+    route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>502 Bad Gateway</h1>' }),
+  );
+  await page.goto(`${origin}/audit`);
+  await page.getByText('systemctl status postern-web').waitFor(LONG);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.evaluate((text) => {
+    document.querySelector('.problem .badge').lastChild.textContent = text;
+  }, 'postern-web replied what this page does not understand');
+  is(
+    'what is wrong is not wider than a small window',
+    await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+    true,
+  );
+  is("a web server's own page is not shown", await page.getByText('Bad Gateway').count(), 0);
+  await page.unroute('**/api/v1/audit');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('article').first().waitFor(LONG);
+  await page.route('**/api/v1/logout', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "so says the server"}' }),
+  );
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You are still signed in: so says the server').waitFor(LONG);
+  is('who is not signed out is told', await page.locator('article').count(), /[1-9]/);
+  await page.unroute('**/api/v1/logout');
+  await page.goto(`${origin}/`);
+  await shown(page);
+  await page.route('**/api/v1/overview', (route) => route.abort());
+  await page.locator('main h1 + div > .problem:first-child').waitFor(LONG);
+  is('what the overview cannot be asked again for is said on top, once', await page.locator('.problem').count(), 1);
+  await page.unroute('**/api/v1/overview');
+  await page.locator('.problem').waitFor({ state: 'detached', ...LONG });
+  is('and goes when it can', await page.getByText('Newest decisions').count(), /[1-9]/);
   await context.close();
 }
 {
@@ -166,6 +201,165 @@ for (const [who, start, links] of [
     await page.getByText('Nothing is known of this').waitFor(LONG);
     is('and none of another', await page.locator('section').count(), 0);
   }
+  await context.close();
+}
+
+// ---- who is blocked, whatever way it comes ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'viewer');
+  await page.goto(`${origin}/`);
+  const counted = await page.getByText(/^Blocked now: \d+$/).textContent();
+  const before = Number(counted.match(/\d+/)[0]);
+  postern('block', 'dora@contoso.example', '--for', '1h');
+  await page.getByText(`Blocked now: ${before + 1}`, { exact: true }).waitFor(LONG);
+  is('who has no stream sees the count change', '');
+  postern('unblock', 'dora@contoso.example');
+  await page.route('**/api/v1/overview', async (route) => {
+    const reply = await (await route.fetch()).json();
+    delete reply.data.status.blocks;
+    delete reply.data.status.counters;
+    reply.data.status.state = 'closed';
+    await route.fulfill({ json: reply });
+  });
+  await page.goto(`${origin}/`);
+  await page.getByText('Who is blocked is not known.').waitFor(LONG);
+  is(
+    'what cannot be read is not taken for nobody',
+    await page.getByText('Counters and blocks: no permission to read them').count(),
+    1,
+  );
+  await page.unroute('**/api/v1/overview');
+  await page.route('**/api/v1/overview', async (route) => {
+    const reply = await (await route.fetch()).json();
+    reply.data.status.tenants.find((one) => one.name === 'fabrikam').stale = 'defer';
+    await route.fulfill({ json: reply });
+  });
+  await page.goto(`${origin}/`);
+  await page.locator('li', { hasText: 'fabrikam: settings older than max_age' }).waitFor(LONG);
+  is(
+    'settings that are too old are not good',
+    await page.locator('li', { hasText: 'fabrikam: settings older than max_age' }).locator('.badge.bad').count(),
+    1,
+  );
+  await context.close();
+}
+{
+  const { context, page } = await watch(browser, origin, 'light', 'reader');
+  const blocked = page.locator('section', { hasText: 'Blocked now' }).getByText('cleo@contoso.example');
+  await page.goto(`${origin}/`);
+  await blocked.waitFor(LONG);
+  await page.getByRole('link', { name: 'System', exact: true }).click();
+  await page.getByText('Runs of the mirror').first().waitFor(LONG);
+  await page.getByRole('link', { name: 'Overview', exact: true }).click();
+  await blocked.waitFor(LONG);
+  is('who comes back to the overview sees who is blocked', '');
+  await page.route('**/events', (route) => route.fulfill({ status: 503, body: '{}' }));
+  await page.goto(`${origin}/`);
+  await blocked.waitFor(LONG);
+  is('and who is served no stream', await page.locator('#live .badge.warn').count(), 1);
+  await page.unroute('**/events');
+  await page.goto(`${origin}/`);
+  await page.locator('#live .badge.good').waitFor(LONG);
+  const newest = page.locator('section', { hasText: 'Newest decisions' });
+  const link = newest.getByRole('link').first();
+  const href = await link.getAttribute('href');
+  await link.focus();
+  await submit('emil@contoso.example', '203.0.113.80');
+  await newest.getByText('203.0.113.80').first().waitFor(LONG);
+  is(
+    'what is drawn again leaves the keyboard where it was',
+    await page.evaluate(() => document.activeElement.getAttribute('href')),
+    href,
+  );
+  await context.close();
+}
+{
+  const { context, page } = await watch(browser, origin, 'light', 'bound');
+  postern('block', 'bert@fabrikam.example', '--for', '1h');
+  await page.goto(`${origin}/blocks`);
+  await page.locator('article', { hasText: 'bert@fabrikam.example' }).waitFor(LONG);
+  is('nobody is led to a page that is not for him', await page.getByRole('link', { name: 'Explain' }).count(), 0);
+  postern('unblock', 'bert@fabrikam.example');
+  await context.close();
+}
+
+// ---- replies that overtake each other, names that can't be typed ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'admin');
+  let release;
+  const late = new Promise((resolve) => (release = resolve));
+  await page.route(/\/api\/v1\/log\?.*verdict=pass/, async (route) => {
+    await late;
+    await route.continue();
+  });
+  await page.goto(`${origin}/mailbox?name=erp%40contoso.example`);
+  const decisions = page.locator('section', { has: page.getByLabel('Show', { exact: true }) });
+  await page.getByLabel('Show', { exact: true }).selectOption('pass');
+  await page.getByLabel('Show', { exact: true }).selectOption('reject');
+  await decisions.locator('a[href*="verdict=reject"]').first().waitFor(LONG);
+  const overtaken = page.waitForResponse(/verdict=pass/, LONG);
+  release();
+  await (await overtaken).finished();
+  await page.waitForTimeout(500);
+  is('of two filters the one that is chosen is shown', await decisions.locator('td .badge.good').count(), 0);
+
+  await page.route('**/api/v1/actions', (route) =>
+    route.fulfill({ status: 503, contentType: 'application/json', body: '{"error": "so says the server"}' }),
+  );
+  await page.goto(`${origin}/mailbox?name=${encodeURIComponent('a\u202eb@contoso.example')}`);
+  await page.locator('button', { hasText: /^Delete its queue/ }).click();
+  await page.getByLabel('Reason').fill('x');
+  await page.getByLabel('The same name, typed again').fill('a\\u202eb@contoso.example');
+  const asked = page.waitForRequest('**/api/v1/actions', LONG);
+  await page.keyboard.press('Enter');
+  is(
+    'a name with what is not seen is typed again as it is shown',
+    JSON.parse((await asked).postData()).confirm,
+    'a\u202eb@contoso.example',
+  );
+  await context.close();
+}
+
+// ---- rows that come meanwhile ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'admin');
+  let first = null;
+  await page.route(/\/api\/v1\/log\?/, async (route) => {
+    if (route.request().url().includes('after=')) {
+      const one = { ...first.at(-1), client: '203.0.113.250' };
+      await route.fulfill({ json: { data: [...first.slice(-3), one], next: null, notes: [] } });
+      return;
+    }
+    const reply = await (await route.fetch()).json();
+    first = reply.data;
+    await route.fulfill({ json: { ...reply, next: '25' } });
+  });
+  await page.goto(`${origin}/mailbox?name=scanner%40contoso.example`);
+  const rows = page.locator('section', { has: page.getByLabel('Show', { exact: true }) }).locator('tbody tr');
+  await rows.first().waitFor(LONG);
+  await page.getByRole('button', { name: 'More rows' }).first().click();
+  await rows.getByText('203.0.113.250').waitFor(LONG);
+  is('are not taken for others', await rows.count(), first.length + 1);
+  await context.close();
+}
+
+// ---- names and lists are shown whole, or as what they are ----
+{
+  const { context, page } = await watch(browser, origin, 'light', 'admin');
+  await page.route('**/api/v1/blocks', async (route) => {
+    const reply = await (await route.fetch()).json();
+    reply.data[0].clients = Array.from({ length: 5 }, (_, i) => `2001:db8:1234:5678:9abc:def0:1234:${i + 1000}`).join(
+      ', ',
+    );
+    await route.fulfill({ json: reply });
+  });
+  await page.goto(`${origin}/blocks`);
+  await page.getByText('2001:db8:1234:5678:9abc:def0:1234:1004').waitFor(LONG);
+  is('evidence is shown whole', await page.getByText(/… \(\d+ characters\)/).count(), 0);
+  await page.goto(`${origin}/mailbox?name=${encodeURIComponent('a\u202eb ')}`);
+  await page.getByText('Nothing is known of this').waitFor(LONG);
+  is('a title has no characters that turn it around', await page.title(), /^a\\u202eb/);
+  is('a blank at the end is seen', await page.locator('h1').textContent(), 'a\\u202eb\\u0020');
   await context.close();
 }
 
@@ -317,6 +511,14 @@ for (const [who, start, links] of [
   );
   await page.reload();
   await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
+  await page.getByLabel('At another time').fill('2026-07-01 14:00');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.waitForURL(/&at=/, LONG);
+  is('a time is one of the browser’s zone', new URL(page.url()).searchParams.get('at'), '2026-07-01T12:00:00Z');
+  is('which the page names', await page.getByText('Europe/Berlin').count(), 1);
+  await page.getByText('mailbox-disabled', { exact: true }).waitFor(LONG);
+  await page.goBack();
+  await shown(page);
   await page.goBack();
   await shown(page);
   is('and back leads back', await page.evaluate(() => location.pathname + location.search), '/explain');
@@ -333,6 +535,15 @@ for (const [who, start, links] of [
     page.getByRole('link', { name: 'Download CSV' }).click(),
   ]);
   is('a report is a file with a name of ours', download.suggestedFilename(), 'postern-used.csv');
+  is('and nothing is wrong', wrong.join('\n'));
+  await page.goto(`${origin}/reports/unused`);
+  await shown(page);
+  await page.getByRole('link', { name: 'PowerShell script', exact: true }).click();
+  await page.getByText('the script would disable mailboxes that are used').waitFor(LONG);
+  is('a script that is refused says why', await page.locator('.problem').count(), 1);
+  is('which the console says, too', wrong.splice(0).join('\n'), /status of 503/);
+  await page.goto(`${origin}/reports/used`);
+  await shown(page);
   is(
     'times have UTC in the title',
     await page.locator('td time').first().getAttribute('title'),

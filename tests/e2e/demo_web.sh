@@ -25,6 +25,14 @@ p() { "${BUILD:-build/asan}/postern" -c "$conf" "$@"; }
 becomes 'mail passes' 'p log --verdict pass --csv 2>/dev/null | grep -c contoso' '[1-9]*'
 becomes 'the printer is refused' 'p log --verdict reject --csv 2>/dev/null | grep -c printers' '[1-9]*'
 becomes 'the stolen password ends in a block' 'p blocks --csv 2>/dev/null | grep -c rosa@contoso.example' 1
+# Whoever looks may lift it, as the account that was made for him.
+password=$(sed -n 's/^Sign in as "demo" with the password "\(.*\)"\.$/\1/p' "$T/demo.log")
+ask() { curl -sS --max-time 60 -b "$T/jar" -c "$T/jar" -H 'Content-Type: application/json' -H "Origin: ${url%/}" "$@"; }
+proof=$(ask -d "{\"name\": \"demo\", \"password\": \"$password\"}" "${url}api/v1/login" | jq -r .data.proof)
+id=$(ask -H "X-Postern-Proof: $proof" -d '{"verb": "unblock", "kind": "user", "subject": "rosa@contoso.example", "reason": "a look"}' \
+    "${url}api/v1/actions" | jq -r .data.id)
+outcome() { ask "${url}api/v1/actions/$id" | jq -r .data.state; }
+becomes 'what is asked for on the pages is done' outcome 'done'
 port=${url#http://localhost:} port=${port%/}
 kill "$demo"
 wait "$demo"

@@ -37,7 +37,7 @@ grep -oE 'postern-mirror [a-z][a-z-]* ?[^|&#]*' <<<"$code" | while read -r _ nam
         case $word in --[a-z]*) grep -qe "${word%%[=,;.)]*}" "$D/mirror.txt" || echo "postern-mirror $name $word" ;; esac
     done
 done | none 'so does what is asked of postern-mirror'
-grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|sasl|mirror|alert|cluster)' <<<"$code" | sort -u |
+grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster|web|act|check-postfix)(-[a-z]+)?\.(service|timer|path|socket)|postern-(policyd|milter|sasl|mirror|alert|cluster|web)' <<<"$code" | sort -u |
     while read -r name; do
         case $name in
         *.*) [ -f "conf/systemd/$name" ] || echo "$name" ;;
@@ -45,9 +45,14 @@ grep -oE 'postern-(policyd|milter|sasl|mirror|alert|cluster)(-[a-z]+)?\.(service
         esac
     done | none 'programs and units exist'
 
+# cron looks in /usr/bin and /bin alone (crontab(5)), where only "postern" is.
+# shellcheck disable=SC2086
+grep -hE '^    [0-9*]+ [0-9*]+ [0-9*]+ [0-9*]+ [0-9*]+ root ' $documents | grep -oE '[^ ]*postern-[a-z]+ ' | grep -v / |
+    none 'a line for cron names programs by their paths'
+
 # ---- settings, parameters, metrics ----
 
-groups='smtp_auth|tenants|sender|recipients|mirror|policyd|milter|log|state|exchange|alerts|connectors|blocks|cluster'
+groups='smtp_auth|tenants|web|sasl|limits|logins_from|sender|recipients|mirror|policyd|milter|log|state|exchange|alerts|connectors|blocks|cluster'
 # shellcheck disable=SC2086
 grep -ohE "\`($groups)\.[a-z_]+\`" $documents | tr -d '`' | sort -u | while read -r setting; do
     grep -qE "It Va ${setting/exchange./(tenants.)?exchange.}( |\$)" doc/postern.conf.5 || echo "$setting"
@@ -67,6 +72,11 @@ done | none 'each metric is one'
 grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r reason; do
     grep -rq "\"$reason\"" core || echo "$reason"
 done | none 'each reason is one'
+
+# The log's events, of services and of commands, stand in the manual.
+grep -rhoE '(event_begin\([^"]*|cli_log\([^",]*, )"[a-z-]+"' core cli policyd milter sasl | grep -oE '"[a-z-]+"' | tr -d '"' | sort -u | while read -r event; do
+    grep -qE "^(\.It Ic|\.Ql) $event\$" doc/postern.7 || echo "$event"
+done | none 'each event of the log is in postern(7)'
 
 # What a refusal means: every reason that refuses stands in README's table, with its codes, and no other.
 python3 - <<'END' | none 'the table of refusals is that of the program'
@@ -91,6 +101,21 @@ is 'README has the numbers of the limits for new logins' \
     "$("$BUILD/postern" -c "$D/plain.conf" check 2>&1 | tr -s '\n ' ' ' | grep -o 'learnt, [0-9]* from elsewhere' | head -n 2 |
         tr -dc '0-9\n' | xargs)" \
     "$(tr -s '\n ' ' ' <README.md | sed -n 's/.*until a login is learnt, \([0-9]*\) messages an hour and \([0-9]*\) a day pass.*/\1 \2/p')"
+
+# Who may have what over HTTP: each path stands in the manual, with the role and the reach that the program has for it.
+python3 - <<'END' | none 'the manual says who may have which path'
+import re
+man = re.split(r"^\.It Pa ", open("doc/postern-web-api.7").read(), flags=re.M)[1:]
+said = {re.sub(r"\?.*|NAME$|ID$", "", one.split("\n")[0]): " ".join(one.split("\n")[1:6]) for one in man}
+words = {("VIEWER", ""): "From viewer on", ("READER", "NONE"): "For readers of all tenants", ("READER", "OWN"): "For readers of some tenants, too",
+         ("READER", "MADE"): "For readers(; of| of) some tenants", ("READER", "ANY"): r"For readers\."}
+for path, role, reach in re.findall(r'ROUTE\("(/api/v1/[^"]*)", ROLE_(VIEWER|READER), REACH_(\w+)', open("web/routes.c").read()):
+    text = said.get(path)
+    if text is None:
+        print(path + " is missing")
+    elif path not in ("/api/v1/actions", "/api/v1/logout") and not re.search(words[(role, "" if role == "VIEWER" else reach)], text):
+        print("%s: %s %s, the manual: %s" % (path, role, reach, text[:60]))
+END
 
 # ---- files and links ----
 

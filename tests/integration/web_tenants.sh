@@ -160,5 +160,8 @@ is 'who sees counts sees those of all' "$(get "$viewer" /api/v1/overview | jq -r
 is 'new networks are those that mail was let through from' "$(get "$all" '/api/v1/networks?tenant=contoso' | jq -r '.data[] | "\(.network) \(.messages) \(.logins) \(.last_login)"')" '203.0.112.0/20 1* 3 nobody@contoso.example'
 new() { jq -S 'map(del(.first)) | sort_by(.network)'; }
 is 'as the command line says' "$(diff <(p report new-networks --json 2>/dev/null | new) <(get "$all" /api/v1/networks | jq .data | new))" ''
+sed -i 's/name = "contoso"; domains/name = "contoso"; max_age = "1s"; when_stale = "defer"; domains/; s/name = "fabrikam"; domains/name = "fabrikam"; max_age = "1s"; domains/' "$T/postern.conf"
+becomes 'whose settings are older than may be says so, and what becomes of its mail' "get '$all' /api/v1/status | jq -r '.data.tenants | map(\"\(.name)=\(.stale)\") | join(\" \")'" 'contoso=defer fabrikam=keep'
+becomes 'on the overview, too' "get '$bound' /api/v1/overview | jq -r '.data.status.tenants | map(\"\(.name)=\(.stale)\") | join(\" \")'" 'contoso=defer'
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit "$status"

@@ -222,9 +222,9 @@ static void lists_from_files_are_said_with_their_number_of_entries(void **state)
     report(c, &said);
     config_free(c);
     assert_non_null(strstr(said.text, "deny_file refuses 2 entries, before everything else.\n"));
-    assert_non_null(strstr(said.text, "allow_file lets 2 entries through, whatever their settings say.\n"));
+    assert_non_null(strstr(said.text, "allow_file lets 2 entries through, whatever the settings say.\n"));
     assert_non_null(strstr(said.text, "on_premises_file takes 2 entries out of Exchange Online's settings.\n"));
-    assert_non_null(strstr(said.text, "logins_file maps 1 logins to their mailboxes.\n"));
+    assert_non_null(strstr(said.text, "logins_file maps 1 login to mailboxes.\n"));
     assert_int_equal(unlink(path), 0);
     (void)snprintf(path, sizeof path, "%s/list", folder);
     assert_int_equal(unlink(path), 0);

@@ -23,14 +23,20 @@ const KINDS = {
   414: 'wrong',
   429: 'busy',
   431: 'wrong',
+  // of a web server before it, which does not reach it, or gave up
+  502: 'offline',
+  504: 'slow',
   503: 'busy',
 };
 
 export async function problemOf(response) {
-  let text = T.error.status(response.status);
+  // A page for people, as web servers have them, says no more than the status.
+  const type = response.headers.get('Content-Type') ?? '';
+  let text = response.status === 502 ? T.error.offlineText : T.error.status(response.status);
   try {
     const body = await response.text();
-    text = response.headers.get('Content-Type')?.startsWith('application/json') ? JSON.parse(body).error : body.trim();
+    if (type.startsWith('application/json')) text = JSON.parse(body).error ?? text;
+    else if (type.startsWith('text/plain') && body.trim() !== '') text = body.trim();
   } catch {
     // the status has to do
   }
@@ -53,16 +59,11 @@ export function target(path, query = {}) {
   return `/api/v1/${path}${q.size > 0 ? `?${q}` : ''}`;
 }
 
-// { data, next, notes }, or a Problem.
-export async function ask(path, query, signal, options = {}) {
+// What take(signal) returns, or a Problem.
+async function inTime(take, signal) {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await fetch(target(path, options.method === 'POST' ? { tenant: null, ...query } : query), {
-      ...options,
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    });
-    if (!response.ok) throw await problemOf(response);
-    return await response.json();
+    return await take(signal ? AbortSignal.any([signal, limit]) : limit);
   } catch (error) {
     if (error instanceof Problem || signal?.aborted) throw error;
     if (limit.aborted) throw new Problem('slow', '');
@@ -70,6 +71,24 @@ export async function ask(path, query, signal, options = {}) {
       ? new Problem('broken', error.message)
       : new Problem('offline', T.error.offlineText);
   }
+}
+async function fetched(address, options) {
+  const response = await fetch(address, options);
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+// { data, next, notes }, or a Problem.
+export async function ask(path, query, signal, options = {}) {
+  const address = target(path, options.method === 'POST' ? { tenant: null, ...query } : query);
+  return inTime(async (until) => (await fetched(address, { ...options, signal: until })).json(), signal);
+}
+// Can that file be had? Else a Problem: a browser that is given the link says that it failed, and not why.
+export async function askFile(address) {
+  return inTime(async (signal) => {
+    const { ok } = await fetch(address, { method: 'HEAD', signal });
+    if (!ok) await (await fetched(address, { signal })).body.cancel(); // what is wrong is only said to GET
+  });
 }
 
 // The same for a part of a page, which is there without it: in place of rows, what is wrong. A page that can't be had at all is
@@ -83,15 +102,36 @@ export async function askPart(path, query, signal) {
   }
 }
 
+// Of replies that overtake each other, the one that was asked for last is shown. Returns what asks, and shows it.
+export function latest(load, show) {
+  let asked = 0;
+  let newest = 0;
+  return async () => {
+    const mine = ++asked;
+    const reply = await load();
+    if (mine < newest) return;
+    newest = mine;
+    await show(reply);
+  };
+}
+
 // The overview has what the bands say, too: on its page one request does for both.
 const FRESH_MS = 2000;
 let overviewAsked = { at: 0 };
 export function askOverview() {
   const tenant = chosenTenant();
   const now = Date.now();
-  if (overviewAsked.tenant !== tenant || now - overviewAsked.at > FRESH_MS)
-    overviewAsked = { at: now, tenant, reply: ask('overview') };
+  if (overviewAsked.tenant !== tenant || now - overviewAsked.at > FRESH_MS) {
+    const asked = { at: now, tenant, reply: ask('overview') };
+    overviewAsked = asked;
+    // What went wrong is asked for again, not told again.
+    asked.reply.catch(() => (asked.at = 0));
+  }
   return overviewAsked.reply;
+}
+// Somebody else may look now.
+export function forgetOverview() {
+  overviewAsked = { at: 0 };
 }
 // { monitor, monitored, config_problem, tenants }
 export async function askMode() {

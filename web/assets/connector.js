@@ -1,8 +1,8 @@
 // All that is known of one connector: what its clients may, why, what they did.
 import { T } from './text.js';
 import { actButtons, askVerbs, blockActs } from './acts.js';
-import { ask, askPart } from './api.js';
-import { badge, el, facts, name, redraw, section } from './dom.js';
+import { ask, askPart, latest } from './api.js';
+import { badge, el, facts, name, redraw, section, sentence } from './dom.js';
 import { blocksPart, habitView, timeline, truth } from './mailbox.js';
 import { decisionView, limitsView, notesView } from './parts.js';
 
@@ -18,10 +18,8 @@ export async function connectorPage(view) {
   const all = el('div', {});
   const past = timeline(view, wanted, log);
   const set = (reply) => redraw(all, ...partsOfConnector(reply, wanted, past, verbs, again, view.signal));
-  const again = () =>
-    load()
-      .then(set)
-      .catch((problem) => view.fail(problem));
+  const look = latest(load, set);
+  const again = () => look().catch((problem) => view.fail(problem));
   set(first);
   view.put(all);
 }
@@ -48,7 +46,7 @@ function partsOfConnector({ data, notes }, wanted, past, verbs, again, signal) {
         T.mailbox.connector,
         facts([
           [T.column.tenant, connector.tenant],
-          [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
+          [T.column.networks, sentence(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
           [T.column.certificates, connector.certificates || null],
           [T.column.monitor, truth(connector.monitor)],
         ]),

@@ -19,16 +19,20 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u{
 const NAME_MOST = 120;
 const NAME_WHOLE = 28;
 
-function shown(text) {
-  return text.replace(
-    /^\s+$/.test(text) ? /\s/g : UNSEEN,
-    (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`,
-  );
+function escaped(text) {
+  return [...text].map((c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`).join('');
+}
+export function shown(text) {
+  return text.replace(UNSEEN, escaped);
 }
 
 // A sentence of the server's, with names in it that somebody else wrote.
 export function sentence(text) {
   return el('bdi', { class: 'sentence' }, shown(String(text)));
+}
+// All of a name, however long, for who has to type it again.
+export function wholeName(text) {
+  return el('bdi', { class: 'name long' }, shown(String(text)));
 }
 // Text that somebody else wrote: a login, a sender, a client.
 export function name(text) {
@@ -37,8 +41,9 @@ export function name(text) {
   const short = all.length > NAME_MOST ? all.slice(0, NAME_MOST) : all;
   return el(
     'bdi',
-    { class: all.length > NAME_WHOLE ? 'name long' : 'name' },
-    shown(short),
+    { class: all.length > NAME_WHOLE ? 'name long' : 'name', title: short === all ? null : shown(all) },
+    // Nor are blanks at either end.
+    shown(short.replace(/^\s+|\s+$/g, escaped)),
     short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)),
   );
 }
@@ -76,6 +81,27 @@ const dayFormat = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: '
 
 export function clock(date) {
   return clockFormat.format(date);
+}
+// Whose times these are.
+export function zone() {
+  return clockFormat.resolvedOptions().timeZone;
+}
+// A moment as somebody types it is one of this zone, as those that are shown; the relay is told it in UTC. Durations stay, and what is
+// no day, which the relay refuses. past: a time of day that is still to come was yesterday's.
+export function typedTime(text, past) {
+  const typed = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text);
+  const today = /^(\d\d):(\d\d)(?::(\d\d))?$/.exec(text);
+  const now = new Date();
+  const numbers = typed
+    ? [typed[1], typed[2] - 1, ...typed.slice(3)]
+    : today
+      ? [now.getFullYear(), now.getMonth(), now.getDate(), ...today.slice(1)]
+      : null;
+  if (numbers === null) return text;
+  const date = new Date(...numbers.map((n) => Number(n ?? 0)));
+  if (date.getDate() !== Number(numbers[2])) return text;
+  if (today && past && date > now) date.setDate(date.getDate() - 1);
+  return date.toISOString().replace('.000Z', 'Z');
 }
 // An ISO time, or seconds since 1970.
 export function time(value, withDay = true) {
@@ -191,18 +217,23 @@ export function say(text) {
 }
 
 // ---- the keyboard's place ----
-// Replaces what is in a place, and leaves the keyboard at the button or link where it was.
+// Replaces what is in a place, and leaves the keyboard at the button, link or table where it was, and tables as far scrolled.
 export function redraw(place, ...nodes) {
-  const key = place.contains(document.activeElement) ? placeKey(document.activeElement) : null;
+  const at = place.contains(document.activeElement) ? document.activeElement : null;
+  const scrolled = new Map([...place.querySelectorAll('.scroll')].map((one) => [placeKey(one), one.scrollLeft]));
   place.replaceChildren(...nodes);
-  if (key !== null) focusKey(key);
+  for (const one of place.querySelectorAll('.scroll')) one.scrollLeft = scrolled.get(placeKey(one)) ?? 0;
+  if (at?.isConnected) at.focus({ preventScroll: true });
+  else if (at !== null) focusKey(placeKey(at), place);
 }
 function placeKey(node) {
-  return node.dataset.key ?? node.getAttribute('href');
+  return node.dataset.key ?? node.getAttribute('href') ?? node.getAttribute('aria-label');
 }
-// What is no longer there leaves it at the page.
-export function focusKey(key) {
+// What is no longer there leaves it at the page. The same may be in several places: that in the one named comes first.
+export function focusKey(key, place) {
   const main = document.getElementById('main');
-  const same = [...main.querySelectorAll('button, a')].find((node) => placeKey(node) === key);
+  const same = [place, main]
+    .flatMap((one) => [...(one?.querySelectorAll('button, a, .scroll') ?? [])])
+    .find((node) => key !== null && placeKey(node) === key);
   (same ?? main).focus({ preventScroll: true });
 }

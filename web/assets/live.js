@@ -81,11 +81,13 @@ async function readOnce(signal) {
 // So long, or until the signal.
 export function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
+    const timer = setTimeout(over, ms);
+    signal.addEventListener('abort', over);
+    function over() {
       clearTimeout(timer);
+      signal.removeEventListener('abort', over);
       resolve();
-    });
+    }
   });
 }
 

@@ -1,8 +1,22 @@
 // Finding a mailbox, and all that is known of one: what it may, why, what it did.
 import { T } from './text.js';
 import { actButtons, askVerbs, blockActs, userSubject } from './acts.js';
-import { ask, askPart } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, redraw, section, table, time, whole } from './dom.js';
+import { ask, askPart, latest } from './api.js';
+import {
+  badge,
+  count,
+  el,
+  facts,
+  link,
+  mailboxLink,
+  name,
+  redraw,
+  section,
+  sentence,
+  table,
+  time,
+  whole,
+} from './dom.js';
 import { changesPart } from './history.js';
 import { seesAll } from './session.js';
 import {
@@ -13,6 +27,7 @@ import {
   limitsView,
   notesView,
   pagedRows,
+  problemView,
   subjectOf,
 } from './parts.js';
 
@@ -42,7 +57,7 @@ function connectorView(connector) {
     el('h3', {}, link('/connector', { name: connector.name }, name(connector.name))),
     facts([
       [T.column.tenant, connector.tenant],
-      [T.column.networks, name(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
+      [T.column.networks, sentence(connector.networks.join(', ') + (connector.more_networks ? ' …' : ''))],
       [T.column.monitor, truth(connector.monitor)],
     ]),
     decisionView(connector.verdict),
@@ -163,40 +178,43 @@ export function habitView(h) {
 
 export function timeline(view, user, first) {
   const place = el('div', {});
-  let verdicts = null;
-  const load = (after) => ask('log', { user, rows: 25, verdict: verdicts, after }, view.signal);
-  const draw = (reply) =>
-    place.replaceChildren(pagedRows(T.mailbox.timeline, DECISION_COLUMNS_OF_ONE, reply, load, T.mailbox.timelineNone));
+  const load = (verdict) => (after) => ask('log', { user, rows: 25, verdict, after }, view.signal);
+  // What was asked for and what came are of the same choice, whatever was chosen meanwhile.
+  const draw = (verdict, reply) =>
+    place.replaceChildren(
+      pagedRows(T.mailbox.timeline, DECISION_COLUMNS_OF_ONE, reply, load(verdict), T.mailbox.timelineNone),
+      downloads('log', { user, verdict }, ['csv', 'json']),
+    );
+  async function choose() {
+    const verdict = choice.value || null;
+    const isStill = () => (choice.value || null) === verdict && !view.signal.aborted;
+    try {
+      const reply = await load(verdict)();
+      if (isStill()) draw(verdict, reply);
+    } catch (problem) {
+      if (problem.kind === 'sign-in') view.fail(problem);
+      else if (isStill()) place.replaceChildren(problemView(problem, choose));
+    }
+  }
   const choice = el(
     'select',
-    {
-      id: 'verdicts',
-      onchange: async (event) => {
-        verdicts = event.target.value === '' ? null : [event.target.value];
-        try {
-          draw(await load());
-        } catch (problem) {
-          view.fail(problem);
-        }
-      },
-    },
+    { id: 'verdicts', autocomplete: 'off', onchange: choose },
     el('option', { value: '' }, T.mailbox.all),
     Object.entries(T.verdict).map(([value, word]) => el('option', { value }, word)),
   );
-  draw(first);
+  draw(null, first);
   return section(
     T.mailbox.timeline,
     el('p', {}, el('label', { for: 'verdicts' }, T.mailbox.filter), ' ', choice),
     place,
-    downloads('log', { user }, ['csv', 'json']),
   );
 }
 
 const STANDING_COLUMNS = [
   { key: 'subject', as: subjectOf },
   { key: 'since', as: (t) => time(t) },
-  { key: 'until', as: (t) => time(t) },
-  { key: 'limit' },
+  { key: 'until', as: (t) => (t ? time(t) : T.blocks.forever) },
+  { key: 'limit', as: (limit) => (limit === 'operator' ? T.blocks.operator : name(limit)) },
   { key: 'reason' },
 ];
 
@@ -207,7 +225,9 @@ function pathOf(login) {
 
 // What blocks it; nothing where nothing does.
 export function blocksPart(blocks) {
-  return blocks.length === 0 ? [] : [section(T.mailbox.blocks, table(T.mailbox.blocks, STANDING_COLUMNS, blocks, T.none))];
+  return blocks.length === 0
+    ? []
+    : [section(T.mailbox.blocks, table(T.mailbox.blocks, STANDING_COLUMNS, blocks, T.none))];
 }
 
 // What can be done about it, as it stands.
@@ -244,10 +264,8 @@ export async function mailboxPage(view) {
   const all = el('div', {});
   const past = el('div', {}, timeline(view, login, log), changesPart(mailbox ?? login, view.signal));
   const set = (reply) => redraw(all, ...partsOfOne(reply, login, past, verbs, again, view.signal));
-  const again = () =>
-    load()
-      .then(set)
-      .catch((problem) => view.fail(problem));
+  const look = latest(load, set);
+  const again = () => look().catch((problem) => view.fail(problem));
   view.title(name(mailbox ?? login), mailbox ?? login);
   set(first);
   view.put(all);
@@ -292,7 +310,7 @@ function partsOfOne(reply, login, past, verbs, again, signal) {
           { key: 'basic', number: true },
           { key: 'oauth', number: true },
           { key: 'tls' },
-          { key: 'clients', as: (clients) => name(clients.map((one) => one.client).join(', ') || null) },
+          { key: 'clients', as: (clients) => sentence(clients.map((one) => one.client).join(', ') || '–') },
         ],
         m.cloud,
         T.mailbox.cloudNone,

@@ -1,7 +1,7 @@
 // Which page the path names, the bands, and whether what is shown is live.
 import { T } from './text.js';
-import { Problem, ask, askMode } from './api.js';
-import { badge, clock, count, el, link, name, pathTo, time } from './dom.js';
+import { Problem, ask, askMode, forgetOverview } from './api.js';
+import { badge, clock, count, el, link, name, pathTo, sentence, shown, time, typedTime, zone } from './dom.js';
 import { onLive, startLive, stopLive } from './live.js';
 import { problemView } from './parts.js';
 import { overviewPage } from './overview.js';
@@ -32,6 +32,7 @@ const PAGES = [
 const LOADING_MS = 300;
 const BANDS_MS = 60000;
 const LEARNING_MOST = 3;
+const MONITORED_MOST = 12;
 
 const main = document.getElementById('main');
 let leave = null;
@@ -96,7 +97,9 @@ function drawChoice() {
             'select',
             attributes,
             el('option', { value: '' }, T.tenant.every),
-            names.map((one) => el('option', { value: one, selected: one === chosen }, one)),
+            (chosen === null || names.includes(chosen) ? names : [...names, chosen]).map((one) =>
+              el('option', { value: one, selected: one === chosen }, shown(one)),
+            ),
           ),
     );
   }
@@ -116,7 +119,7 @@ function drawScope(page) {
       badge('one', T.tenant.word),
       page.whole
         ? el('span', {}, T.tenant.whole, ' ', all)
-        : el('span', {}, shown.includes(',') ? T.tenant.some : T.tenant.only, ' ', name(shown), '. ', all),
+        : el('span', {}, shown.includes(',') ? T.tenant.some : T.tenant.only, ' ', sentence(shown), '. ', all),
     ),
   );
 }
@@ -139,15 +142,19 @@ function viewOf(page, url, signal) {
     },
     title(node, text) {
       title.replaceChildren(node);
-      document.title = `${text.slice(0, 80)} – ${T.program}`;
+      document.title = `${shown(text).slice(0, 80)} – ${T.program}`;
     },
     fail(problem) {
       if (signal.aborted) return;
       if (problem.kind === 'sign-in') {
         signedOut();
       } else {
-        body.querySelector(':scope > .problem')?.remove();
-        body.append(problemView(problem, show));
+        // On top, where it is seen; the same is not said again.
+        const node = problemView(problem, show);
+        const said = body.querySelector(':scope > .problem');
+        if (said?.textContent === node.textContent) return;
+        said?.remove();
+        body.prepend(node);
       }
     },
     // Does it each so many milliseconds while the page is seen. What is there stays when it can't be had again.
@@ -166,7 +173,14 @@ function viewOf(page, url, signal) {
     // A form asks by the address of its page.
     submit(event) {
       event.preventDefault();
-      const query = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value !== ''));
+      const query = new URLSearchParams(
+        [...new FormData(event.target)]
+          .filter(([, value]) => value !== '')
+          .map(([key, value]) => [
+            key,
+            key === 'at' || key === 'since' ? typedTime(value.trim(), key === 'since') : value,
+          ]),
+      );
       if (chosenTenant() !== null) query.set('tenant', chosenTenant());
       go(`${new URL(event.target.action).pathname}${query.size > 0 ? `?${query}` : ''}`);
     },
@@ -176,7 +190,9 @@ function viewOf(page, url, signal) {
 
 // Nobody is signed in, or not any more: the page waits behind the form.
 function signedOut() {
+  const wasSignedIn = isSignedIn();
   setMe(null);
+  forgetOverview();
   letChoose(false);
   tenantNames = null;
   stopLive();
@@ -185,7 +201,12 @@ function signedOut() {
   document.getElementById('bands').replaceChildren();
   document.getElementById('scope').replaceChildren();
   document.title = `${T.error['sign-in']} – ${T.program}`;
-  main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
+  const done = () => {
+    main.focus({ preventScroll: true }); // the field goes
+    signedIn();
+  };
+  main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(done)));
+  if (wasSignedIn) main.focus({ preventScroll: true });
 }
 async function signedIn() {
   letChoose(mayRead());
@@ -193,8 +214,12 @@ async function signedIn() {
   if (mayRead() && seesAll()) startLive();
 }
 
+// The address that is shown, without the place in the page.
+let shownAt = null;
+
 async function show() {
   const url = new URL(location.href);
+  shownAt = url.pathname + url.search;
   const page = pageOf(url.pathname);
   leave?.abort();
   leave = new AbortController();
@@ -255,23 +280,20 @@ function bandView(kind, ...children) {
 function wouldLink() {
   return mayRead() ? link('/reports/would-refuse', {}, T.band.would) : '';
 }
+function monitoredView(monitored) {
+  const named = monitored.slice(0, MONITORED_MOST).map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`);
+  if (monitored.length > named.length) named.push(T.band.more(count(monitored.length - named.length)));
+  return sentence(named.join(', '));
+}
 function bandsOf(mode) {
   const bands = [];
-  if (mode.config_problem) bands.push(bandView('bad', T.band.config, name(mode.config_problem)));
+  if (mode.config_problem) bands.push(bandView('bad', T.band.config, sentence(mode.config_problem)));
   if (mode.monitor) bands.push(bandView('warn', T.band.monitor, ' ', wouldLink()));
   else if (mode.monitored.length > 0)
-    bands.push(
-      bandView(
-        'warn',
-        T.band.some,
-        name(mode.monitored.map((one) => `${T.band.kinds[one.kind] ?? one.kind} ${one.name}`).join(', ')),
-        '. ',
-        wouldLink(),
-      ),
-    );
+    bands.push(bandView('warn', T.band.some, monitoredView(mode.monitored), '. ', wouldLink()));
   const learning = mode.tenants.filter((tenant) => tenant.learning_until);
   for (const tenant of learning.slice(0, LEARNING_MOST))
-    bands.push(bandView('off', name(T.band.learning(tenant.name)), time(tenant.learning_until)));
+    bands.push(bandView('off', name(tenant.name), T.band.learning, time(tenant.learning_until)));
   if (learning.length > LEARNING_MOST)
     bands.push(bandView('off', T.band.learningMore(count(learning.length - LEARNING_MOST))));
   return bands;
@@ -316,7 +338,8 @@ async function start() {
   }
 }
 
-addEventListener('popstate', () => isSignedIn() && show());
+addEventListener('popstate', () => isSignedIn() && location.pathname + location.search !== shownAt && show());
+document.getElementById('zone').textContent = T.zone(zone());
 document.addEventListener('click', onClick);
 onLive(drawLive);
 start();

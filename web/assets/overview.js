@@ -1,22 +1,9 @@
 // What is seen first.
 import { T } from './text.js';
-import { askOverview, askPart } from './api.js';
-import {
-  badge,
-  count,
-  el,
-  link,
-  name,
-  say,
-  section,
-  sentence,
-  span,
-  table,
-  time,
-  mailboxLink,
-} from './dom.js';
+import { askOverview, askPart, latest } from './api.js';
+import { badge, count, el, link, name, redraw, say, section, sentence, span, table, time, mailboxLink } from './dom.js';
 import { hourChart } from './chart.js';
-import { onLive } from './live.js';
+import { onLive, pause } from './live.js';
 import { isWhole, mayRead, seesAll } from './session.js';
 import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, problemView, subjectOf } from './parts.js';
 
@@ -44,6 +31,8 @@ function directoryLight(directory) {
 }
 function tenantLight(tenant) {
   if (!tenant.settings_at) return ['bad', T.overview.tenantNever(tenant.name)];
+  if (tenant.stale)
+    return [tenant.stale === 'defer' ? 'bad' : 'warn', T.overview.tenantStale[tenant.stale](tenant.name)];
   return [
     'good',
     T.overview.tenant(tenant.name, count(tenant.mailboxes), span(Date.now() / 1000 - tenant.settings_at)),
@@ -54,18 +43,33 @@ function listenerLight(listener) {
   return [kind, T.overview.listener(listener.program, listener.state)];
 }
 function clusterLights(cluster) {
-  const lights = [cluster.shares ? ['good', T.overview.cluster.shares] : ['bad', T.overview.cluster.alone(cluster.why)]];
+  const lights = [
+    cluster.shares ? ['good', T.overview.cluster.shares] : ['bad', T.overview.cluster.alone(cluster.why)],
+  ];
   if (!cluster.shares) return lights;
   if (cluster.silent > 0) lights.push(['bad', T.overview.cluster.silent(cluster.silent_names)]);
   if (cluster.differing > 0) lights.push(['warn', T.overview.cluster.differing(cluster.differing_names)]);
-  if (cluster.silent + cluster.differing === 0) lights.push(['good', T.overview.cluster.others(count(cluster.relays))]);
+  if (cluster.silent + cluster.differing === 0)
+    lights.push(
+      cluster.relays > 0
+        ? ['good', T.overview.cluster.others(count(cluster.relays))]
+        : ['warn', T.overview.cluster.nobody],
+    );
   return lights;
+}
+// Services that are there and do not say that they run, though a listener of theirs answers.
+function silentOf({ services = [], listeners = [] }) {
+  return services.filter(
+    ({ name: program, state }) =>
+      state === 'silent' && listeners.every((one) => one.program !== program || one.state === 'answers'),
+  );
 }
 // Of some tenants there is nothing of the relay itself.
 function lightsOf(status) {
-  const oldest = [...status.tenants].sort((a, b) => a.settings_at - b.settings_at);
+  const oldest = [...status.tenants].sort((a, b) => !a.stale - !b.stale || a.settings_at - b.settings_at);
   const lights = [
     ...(status.listeners ?? []).map(listenerLight),
+    ...silentOf(status).map((service) => ['bad', T.overview.hangs(service.name)]),
     ...(status.cluster ? clusterLights(status.cluster) : []),
     ...(status.directory ? [directoryLight(status.directory)] : []),
     ...oldest.slice(0, TENANTS).map(tenantLight),
@@ -74,18 +78,26 @@ function lightsOf(status) {
   if (status.notices)
     lights.push(
       status.notices.given_up
-        ? ['bad', T.overview.given(status.notices.given_up)]
-        : [status.notices.waiting ? 'warn' : 'good', T.overview.alerts(status.notices.waiting)],
+        ? ['bad', T.overview.given(count(status.notices.given_up))]
+        : [
+            status.notices.waiting ? 'warn' : 'good',
+            T.overview.alerts(status.notices.waiting && count(status.notices.waiting)),
+          ],
     );
   if (status.journal_dropped === null) lights.push(['warn', T.overview.journalUnknown]);
   else if (status.journal_dropped !== undefined)
-    lights.push([status.journal_dropped ? 'bad' : 'good', T.overview.journal(status.journal_dropped)]);
+    lights.push([
+      status.journal_dropped ? 'bad' : 'good',
+      T.overview.journal(status.journal_dropped && count(status.journal_dropped)),
+    ]);
   if (status.counters?.entries)
     lights.push(
       status.counters.crowded
-        ? ['bad', T.overview.crowded(status.counters.crowded)]
+        ? ['bad', T.overview.crowded(count(status.counters.crowded))]
         : ['good', T.overview.counters(count(status.counters.live), count(status.counters.entries))],
     );
+  else if (status.state)
+    lights.push([status.state === 'none' ? 'warn' : 'bad', T.overview.counted[status.state] ?? status.state]);
   return lights;
 }
 function lightsView(status) {
@@ -152,14 +164,31 @@ export async function overviewPage(view) {
   const networks = el('div', {});
   let seen = [];
   let blockedNow = null;
+  let streams = false; // then that says who is blocked
+  let told = false; // and has, since it began
 
   function setBlocks(blocks, n) {
-    blocked.replaceChildren(
+    redraw(
+      blocked,
       table(T.overview.blocked, BLOCK_COLUMNS, blocks, T.overview.blockedNone),
       el('p', {}, link('/blocks', {}, T.overview.blockedMore)),
     );
-    if (blockedNow !== null && n !== blockedNow) say(T.overview.blockedSaid(n));
+    if (blockedNow !== null && n !== blockedNow) say(T.overview.blockedSaid(count(n)));
     blockedNow = n;
+  }
+  // How many, where it isn't known who.
+  function setBlocked({ blocks }) {
+    blocked.replaceChildren(
+      el(
+        'p',
+        { class: 'none' },
+        blocks === null || blocks === undefined
+          ? T.overview.blockedUnknown
+          : blocks > 0
+            ? T.overview.blockedSaid(count(blocks))
+            : T.overview.blockedNone,
+      ),
+    );
   }
   function set({ data, notes }) {
     const unknown = data.decisions === null || data.status.journal_dropped === null;
@@ -173,16 +202,16 @@ export async function overviewPage(view) {
     }
     lights.replaceChildren(...[notesView(notes), lightsView(data.status)].filter((node) => node !== null));
     chart.set(structuredClone(data.rates));
-    reasons.replaceChildren(
-      unknown ? el('p', { class: 'none' }, T.overview.newestUnknown) : reasonsView(data.rates.reasons),
-    );
-    rankings.replaceChildren(
+    redraw(reasons, unknown ? el('p', { class: 'none' }, T.overview.newestUnknown) : reasonsView(data.rates.reasons));
+    redraw(
+      rankings,
       ...Object.keys(T.overview.top)
         .filter((kind) => data.status[kind]?.length > 0)
         .map((kind) => rankingView(kind, data.status[kind])),
     );
     if (data.changes !== undefined)
-      changes.replaceChildren(
+      redraw(
+        changes,
         data.changes === null
           ? el('p', { class: 'none' }, T.overview.changesUnknown)
           : table(T.overview.changes, CHANGE_COLUMNS, data.changes, T.overview.changesNone),
@@ -190,11 +219,14 @@ export async function overviewPage(view) {
   }
   function onEvent(event) {
     if (event.decided) chart.add(event.at, event.decided);
-    if (event.blocks) setBlocks(event.blocks, event.blocked);
+    if (event.blocks) {
+      told = true;
+      setBlocks(event.blocks, event.blocked);
+    }
     if (event.decisions?.length > 0) addDecisions(event.decisions);
   }
   function drawDecisions() {
-    newest.replaceChildren(table(T.overview.newest, DECISION_COLUMNS, seen, T.overview.newestNone));
+    redraw(newest, table(T.overview.newest, DECISION_COLUMNS, seen, T.overview.newestNone));
   }
   // The first event may have some that the log had.
   function addDecisions(decisions) {
@@ -206,7 +238,8 @@ export async function overviewPage(view) {
   // Asked for once the rest is there: it goes through a day.
   async function setNetworks() {
     const reply = await askPart('networks', { rows: NETWORKS_MOST }, view.signal);
-    networks.replaceChildren(
+    redraw(
+      networks,
       ...(reply.problem
         ? [problemView(reply.problem)]
         : [
@@ -216,15 +249,21 @@ export async function overviewPage(view) {
           ].filter((node) => node !== null)),
     );
   }
-  async function setOwnBlocks() {
-    const { data, next, problem } = await askPart('blocks', { rows: 20 }, view.signal);
-    if (problem) blocked.replaceChildren(problemView(problem));
-    else setBlocks(data, next === null ? data.length : (first.data.status.blocks ?? data.length));
-  }
-  async function again() {
-    set(await askOverview());
-    if (!whole && mayRead()) await setOwnBlocks();
-  }
+  const setOwnBlocks = latest(
+    async () => ({
+      ...(await askPart('blocks', { rows: 20 }, view.signal)),
+      count: (await askOverview()).data.status.blocks,
+    }),
+    ({ data, next, problem, count: all }) =>
+      problem
+        ? blocked.replaceChildren(problemView(problem))
+        : setBlocks(data, next === null ? data.length : (all ?? data.length)),
+  );
+  const again = latest(askOverview, async (reply) => {
+    set(reply);
+    if (!mayRead()) setBlocked(reply.data.status);
+    else if (!whole || !streams) await setOwnBlocks();
+  });
   // What happens elsewhere may be of the tenants, too: they are looked at again, not more often than TENANT_MS.
   let waits = false;
   function lookAgain() {
@@ -237,13 +276,7 @@ export async function overviewPage(view) {
   }
 
   set(first);
-  blocked.append(
-    el(
-      'p',
-      { class: 'none' },
-      first.data.status.blocks ? T.overview.blockedSaid(first.data.status.blocks) : T.overview.blockedNone,
-    ),
-  );
+  setBlocked(first.data.status);
   view.put(
     section(T.overview.state, lights),
     section(T.overview.hour, hour),
@@ -257,7 +290,22 @@ export async function overviewPage(view) {
         ]
       : []),
   );
-  onLive((kind, what) => kind === 'event' && (whole ? onEvent(what) : lookAgain()), view.signal);
+  // The stream says who is blocked when it begins, and when that changes. Where another page or window had its beginning, it is asked for.
+  async function onStream(wait) {
+    if (!whole || !mayRead()) return;
+    await pause(wait, view.signal);
+    if (!told && !view.signal.aborted) await setOwnBlocks();
+  }
+  let begun = false;
+  onLive((kind, what) => {
+    if (kind === 'state') {
+      streams = what.state === 'on';
+      if (!streams) told = false;
+      if (streams) onStream(begun ? TENANT_MS : 0).catch((problem) => view.fail(problem));
+    } else if (whole) onEvent(what);
+    else lookAgain();
+  }, view.signal);
+  begun = true;
   view.each(whole || !mayRead() || seesAll() ? OVERVIEW_MS : TENANT_MS, again);
   if (!mayRead()) return;
   if (!whole) setOwnBlocks().catch((problem) => view.fail(problem));

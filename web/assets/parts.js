@@ -1,6 +1,6 @@
 // What several pages show.
 import { T } from './text.js';
-import { target } from './api.js';
+import { askFile, target } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, sentence, table, time, verdict } from './dom.js';
 
 // A Problem, as what it is; again: what its button does.
@@ -10,7 +10,7 @@ export function problemView(problem, again) {
     'div',
     { class: 'problem', role: 'alert' },
     el('p', {}, badge('bad', T.error[kind])),
-    problem.text || problem.message ? el('p', {}, sentence(problem.text ?? problem.message)) : null,
+    problem.text ? el('p', {}, sentence(problem.text)) : problem.kind ? null : el('p', {}, sentence(problem.message)),
     again ? el('p', {}, el('button', { type: 'button', onclick: again }, T.again)) : null,
   );
 }
@@ -140,6 +140,15 @@ function usedMeter(used, most) {
   });
 }
 
+// Rows that came meanwhile, on top, have moved the others down: the next page then begins with the last ones of those that are there.
+function withoutThose(rows, page) {
+  const there = rows.map((row) => JSON.stringify(row));
+  const came = page.map((row) => JSON.stringify(row));
+  for (let n = Math.min(there.length, came.length); n > 0; n--)
+    if (there.slice(-n).every((row, i) => row === came[i])) return page.slice(n);
+  return page;
+}
+
 // Rows that come page by page: a table and a button for more. load(after): a reply.
 export function pagedRows(caption, columns, first, load, none, options) {
   if (first.problem) return problemView(first.problem);
@@ -151,7 +160,7 @@ export function pagedRows(caption, columns, first, load, none, options) {
     event.target.disabled = true;
     try {
       const reply = await load(next);
-      rows.push(...reply.data);
+      rows.push(...withoutThose(rows, reply.data));
       next = reply.next;
       draw();
     } catch (problem) {
@@ -168,12 +177,36 @@ export function pagedRows(caption, columns, first, load, none, options) {
 }
 
 export function downloads(path, query, kinds, word) {
+  const wrong = el('div', {});
+  async function take(event) {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const { href } = event.currentTarget;
+    wrong.replaceChildren();
+    try {
+      await askFile(href);
+      const file = el('a', { href, download: true, hidden: true });
+      wrong.replaceChildren(file);
+      file.click();
+    } catch (problem) {
+      wrong.replaceChildren(problemView(problem));
+    }
+  }
   return el(
-    'p',
-    { class: 'downloads' },
-    kinds.map((kind) =>
-      el('a', { href: target(path, { ...query, format: kind }), download: true }, word ?? T.reports[kind]),
+    'div',
+    {},
+    el(
+      'p',
+      { class: 'downloads' },
+      kinds.map((kind) =>
+        el(
+          'a',
+          { href: target(path, { ...query, format: kind }), download: true, onclick: take },
+          word ?? T.reports[kind],
+        ),
+      ),
     ),
+    wrong,
   );
 }
 

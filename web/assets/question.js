@@ -1,6 +1,6 @@
 // What is asked before the relay is: what will happen, why, and then what became of it. Nothing is taken as done before the relay says so.
 import { T } from './text.js';
-import { badge, el, focusKey, name, say } from './dom.js';
+import { badge, el, focusKey, name, say, shown, wholeName } from './dom.js';
 import { follow, logLink } from './outcome.js';
 import { problemView } from './parts.js';
 import { change, ownTenants, whoAsks } from './session.js';
@@ -65,9 +65,9 @@ function fieldsOf({ verb, words, subject }) {
   if (verb.accept && subject?.habit && !words.accept) fields.push(tick('act-accept', 'accept', T.act.accept));
   if (verb.cluster) fields.push(tick('act-cluster', 'cluster', T.act.cluster, true));
   if (verb.confirm) {
-    const again = textInput('act-confirm', 'confirm', TEXT_MOST.subject);
+    const again = textInput('act-confirm', 'confirm', Math.max(TEXT_MOST.subject, shown(subject.name).length));
     again.setAttribute('aria-describedby', 'act-confirm-hint');
-    fields.push(field('act-confirm', T.act.confirm, again, el('code', {}, name(subject.name))));
+    fields.push(field('act-confirm', T.act.confirm, again, el('code', {}, wholeName(subject.name))));
   }
   return fields;
 }
@@ -82,7 +82,11 @@ function askedOf({ verb, words, subject }, form) {
   if (verb.for && filled.get('for')) asked.for = filled.get('for');
   if (verb.accept && (words.accept || filled.has('accept'))) asked.accept = true;
   if (verb.cluster && filled.has('cluster')) asked.cluster = true;
-  if (verb.confirm) asked.confirm = filled.get('confirm').trim();
+  // What is not seen can't be typed: as it is shown will do.
+  if (verb.confirm) {
+    const again = filled.get('confirm').trim();
+    asked.confirm = again === shown(asked.subject) ? asked.subject : again;
+  }
   return asked;
 }
 
@@ -148,7 +152,7 @@ export function openQuestion(task) {
       cancel.focus();
       const row = await follow(data.id, tell, signal);
       if (row === null || dialog.isConnected) return;
-      say(`${words.title} ${subject?.name ?? ''}: ${T.act.states[row.state]}`);
+      say(`${words.title} ${shown(subject?.name ?? '')}: ${T.act.states[row.state]}`);
       refresh();
     } catch (problem) {
       tell(problemView(problem));

@@ -60,8 +60,15 @@ export async function reportPage(view) {
     summary.textContent =
       text === ''
         ? T.reports.rows(count(rows.length), next !== null)
-        : T.reports.shown(count(shown.length), count(rows.length));
-    place.replaceChildren(table(kind, Object.keys(rows[0] ?? {}).map((key) => columnOf(key, rows)), shown, T.reports.none));
+        : T.reports.shown(count(shown.length), count(rows.length), next !== null);
+    place.replaceChildren(
+      table(
+        kind,
+        Object.keys(rows[0] ?? {}).map((key) => columnOf(key, rows)),
+        shown,
+        rows.length > 0 ? T.reports.shownNone : T.reports.none,
+      ),
+    );
     if (next !== null) place.append(el('p', {}, el('button', { type: 'button', onclick: more }, T.more)));
   }
   async function more(event) {

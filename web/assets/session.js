@@ -54,14 +54,16 @@ export function change(path, body) {
 // For the bar on top; left: what is done when the session has ended.
 export function whoView(left) {
   if (me === null) return [];
+  const still = el('span', { role: 'alert' });
   async function signOut(event) {
     event.target.disabled = true;
+    still.textContent = '';
     try {
       await change('logout', {});
     } catch (problem) {
       if (problem.kind !== 'sign-in') {
         event.target.disabled = false;
-        event.target.title = problem.text;
+        still.textContent = T.signIn.still + (problem.text || T.error[problem.kind]);
         return;
       }
     }
@@ -70,6 +72,7 @@ export function whoView(left) {
   return [
     whoAsks(),
     me.way === 'session' ? el('button', { type: 'button', class: 'plain', onclick: signOut }, T.signIn.out) : null,
+    still,
     me.sign_out ? el('a', { href: me.sign_out }, T.signIn.out) : null,
   ];
 }

@@ -1,5 +1,8 @@
 // All that the pages say, in one place. What the server says (reasons, evidence, sentences of the configuration) comes from there.
 
+// As many as n says, which may be shown already.
+const form = (n, one, more) => (String(n) === '1' ? one : more);
+
 export const T = {
   program: 'postern',
   pages: {
@@ -21,6 +24,7 @@ export const T = {
   unknown: 'not known',
   yes: 'yes',
   no: 'no',
+  zone: (zone) => `Times are those of this browser’s time zone, ${zone}; UTC is shown with the pointer on one.`,
   characters: (n) => `… (${n} characters)`,
   missing: 'There is no page at this address.',
   forbidden: 'This page tells more than your account may see.',
@@ -50,9 +54,10 @@ export const T = {
     word: { warn: 'only watched', off: 'learning', bad: 'not in use' },
     monitor: 'Monitor mode: nothing is refused. What would be refused is only counted.',
     some: 'Nothing is refused by: ',
+    more: (n) => `and ${n} more`,
     kinds: { tenant: 'tenant', connector: 'connector', limit: 'limit' },
-    learning: (tenant) => `${tenant}: habits are still being learnt until `,
-    learningMore: (n) => `and of ${n} more tenants: see System`,
+    learning: ': habits are still being learnt until ',
+    learningMore: (n) => `Habits are still being learnt for ${n} more ${form(n, 'tenant', 'tenants')}: see System`,
     would: 'What would be refused',
     config: 'The configuration cannot be used, so the one before is shown: ',
   },
@@ -69,6 +74,7 @@ export const T = {
   overview: {
     state: 'How things are',
     listener: (program, state) => `${program}: ${state}`,
+    hangs: (program) => `${program}: has not said for a while that it runs`,
     directory: {
       read: 'Settings: read',
       none: 'Settings: none yet; run postern-mirror',
@@ -76,15 +82,25 @@ export const T = {
       unusable: 'Settings: they cannot be used',
     },
     notInUse: 'Settings: the services use another generation than the one in the folder',
-    tenant: (name, n, age) => `${name}: ${n} mailboxes, settings ${age} old`,
-    tenants: (n) => `and ${n} tenants whose settings are younger`,
+    tenant: (name, n, age) => `${name}: ${n} ${form(n, 'mailbox', 'mailboxes')}, settings ${age} old`,
+    tenantStale: {
+      keep: (name) => `${name}: settings older than max_age, and still used`,
+      defer: (name) => `${name}: settings older than max_age, so its mail is deferred`,
+    },
+    tenants: (n) => `and ${n} ${form(n, 'tenant', 'tenants')} whose settings are younger`,
     tenantNever: (name) => `${name}: no settings yet`,
-    alerts: (n) => (n ? `Notices: ${n} wait to be sent` : 'Notices: all sent'),
+    alerts: (n) => (n ? `Notices: ${n} ${form(n, 'waits', 'wait')} to be sent` : 'Notices: all sent'),
     given: (n) => `Notices: ${n} could not be sent`,
-    journal: (n) => (n ? `Journal: ${n} decisions were not written` : 'Journal: complete'),
+    journal: (n) =>
+      n ? `Journal: ${n} ${form(n, 'decision was', 'decisions were')} not written` : 'Journal: complete',
     journalUnknown: 'Journal: not kept, or not to be read',
     counters: (live, entries) => `Counters: ${live} of ${entries} in use`,
-    crowded: (n) => `Counters: ${n} times there was no room`,
+    crowded: (n) => `Counters: ${n} ${form(n, 'time', 'times')} there was no room`,
+    counted: {
+      none: 'Counters and blocks: none yet',
+      closed: 'Counters and blocks: no permission to read them',
+      unusable: 'Counters and blocks: they cannot be used',
+    },
     hour: 'The last hour',
     chart: 'Decisions a minute in the last hour: passed, deferred, refused and held',
     summary: (n) => `${n.pass} passed, ${n.defer} deferred, ${n.reject} refused, ${n.hold} held.`,
@@ -93,6 +109,7 @@ export const T = {
     reasons: 'By reason, in the last hour',
     blocked: 'Blocked now',
     blockedNone: 'Nobody is blocked.',
+    blockedUnknown: 'Who is blocked is not known.',
     blockedSaid: (n) => `Blocked now: ${n}`,
     blockedMore: 'All blocks, with the evidence',
     newest: 'Newest decisions',
@@ -106,7 +123,8 @@ export const T = {
       alone: (why) => `Cluster: this relay counts for itself: ${why}`,
       silent: (names) => `Cluster: silent: ${names}`,
       differing: (names) => `Cluster: differing: ${names}`,
-      others: (n) => `Cluster: ${n} other relays, all well`,
+      others: (n) => `Cluster: ${n} other ${form(n, 'relay', 'relays')}, all well`,
+      nobody: 'Cluster: no other relay was heard of',
     },
     top: {
       top_logins: 'Logins that sent most',
@@ -138,9 +156,10 @@ export const T = {
     domains: 'Recipients in',
     logins: 'Logins',
     usual: 'Usually at most',
-    usualText: (h, d) => `${h ?? '?'} messages an hour, ${d ?? '?'} a day`,
+    usualText: (h, d) => `${h} ${form(h, 'message', 'messages')} an hour, ${d} a day`,
     now: 'Now',
-    nowText: (h, d) => `${h ?? '?'} in this hour, ${d ?? '?'} today`,
+    nowText: (h, d) => `${h} in this hour, ${d} today`,
+    cut: (n) => `There are more; the first ${n} are shown. “postern blocks” has all.`,
     mailbox: 'All that is known',
     explain: 'Explain',
     operator: 'an operator',
@@ -209,7 +228,7 @@ export const T = {
       at: 'At another time',
       line: 'or a line of postern’s log',
     },
-    hints: { at: 'as 2026-11-30 14:00 or 2h' },
+    hints: { at: '2026-11-30 14:00 here, or 2h ago' },
     any: 'as usual',
     ask: 'Explain',
     result: 'Result',
@@ -229,8 +248,10 @@ export const T = {
     powershell: 'PowerShell script',
     force: 'The script although usage is not known for that long',
     truth: { true: 'yes', false: 'no' },
-    rows: (n, more) => `${n} rows${more ? ' of more' : ''}`,
-    shown: (n, of) => `${n} of ${of} rows contain it`,
+    rows: (n, more) => `${n} ${form(n, 'row', 'rows')}${more ? ', and there are more' : ''}`,
+    shown: (n, of, more) =>
+      `${n} of ${of} ${form(of, 'row', 'rows')} ${form(n, 'contains', 'contain')} it${more ? '; more rows are not here yet' : ''}`,
+    shownNone: 'No row that is here contains it.',
     none: 'There is nothing to report.',
   },
 
@@ -432,6 +453,7 @@ export const T = {
     password: 'Password',
     go: 'Sign in',
     out: 'Sign out',
+    still: 'You are still signed in: ',
     wrong: 'The name or the password is wrong.',
     ended: 'Your sign-in has ended.',
     again: 'Sign in again',
