@@ -54,6 +54,8 @@ static void check_services(struct check *c)
     for (size_t i = 0; i < p->n_services; i++)
         if (p->services[i].state == SERVICE_DOWN)
             say(c, CHECK_CRITICAL, "%s is down", p->services[i].program);
+        else if (p->services[i].state == SERVICE_SILENT)
+            say(c, CHECK_CRITICAL, "%s is silent: it hangs, or its counters are elsewhere", p->services[i].program);
         else if (p->services[i].state == SERVICE_HIDDEN)
             say(c, CHECK_UNKNOWN, "%s is not seen: this system hides the processes of others", p->services[i].program);
     if (p->n_services == 0 && p->n_processes == 0)

@@ -74,6 +74,11 @@ static void service_hidden(struct place *p)
     p->picture.services[0].state = SERVICE_HIDDEN;
 }
 
+static void service_silent(struct place *p)
+{
+    p->picture.services[0].state = SERVICE_SILENT;
+}
+
 static void no_service(struct place *p)
 {
     p->picture.n_services = p->picture.n_processes = 0;
@@ -156,6 +161,7 @@ static void each_trouble_has_its_level(void **state)
         {young_notices, CHECK_OK, " notices_waiting=2;;;0"},
         {service_down, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd is down | "},
         {service_hidden, CHECK_UNKNOWN, "POSTERN UNKNOWN - postern-policyd is not seen"},
+        {service_silent, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd is silent: it hangs, or its counters are"},
         {no_service, CHECK_CRITICAL, "POSTERN CRITICAL - no service is seen"},
         {listener_silent, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd at unix:/run/p: does not answer | "},
         {no_directory, CHECK_CRITICAL, "POSTERN CRITICAL - there is no directory"},
