@@ -145,6 +145,13 @@ void finding_set(struct finding *f, const struct postfix_check *c, const struct 
                  struct slice value);
 void finding_set_own(struct finding *f, const struct postfix_check *c, const struct smtpd *s,
                      const struct postfix_own *settings, size_t n);
+/*
+ * The same with a value "$postern_NAME" of conf/postfix/main.cf. Where main.cf does not define that, it would be
+ * nothing: without a list of its own smtpd(8) refuses to start. There the advice is postern setup-postfix, which
+ * defines it.
+ */
+void finding_ask(struct finding *f, const struct postfix_check *c, const struct smtpd *s, const char *name,
+                 const char *value);
 
 /* The file of a UNIX endpoint as this service sees it; false for TCP. */
 bool endpoint_path(const struct postfix_check *c, const struct postfix_service *service, struct slice endpoint,
