@@ -179,11 +179,13 @@ static void plan_door(struct planning *x, const struct postfix_service *service)
     plan_value(x, service, "smtpd_sasl_path", x->plan->sasl, why);
 }
 
-static void plan_service(struct planning *x, const struct smtpd *s)
+/* 0; -1 with e when the service cannot do without its chroot, but would have to. */
+static int plan_service(struct planning *x, const struct smtpd *s, struct error *e)
 {
     const struct setup_plan *plan = x->plan;
     const struct postfix_service *service = s->service;
     bool door = plan->sasl[0] != '\0' && s->logins && !smtpd_asks_door(x->c, s);
+    char bound[300];
 
     if (plan->policyd[0] != '\0' && !smtpd_asks_at(s, AT_RCPT))
         put_in_front(x, service, smtpd_relay_list(x->c, s), "check_policy_service $postern_policy",
@@ -195,10 +197,18 @@ static void plan_service(struct planning *x, const struct smtpd *s)
         put_in_front(x, service, "smtpd_milters", "$postern_milter", "shows the milter each message, before others");
     if (door)
         plan_door(x, service);
-    if ((is_absolute(plan->policyd) || is_absolute(plan->milter) || (door && is_absolute(plan->sasl))) &&
-        postfix_chroots(x->c->p, service))
-        add_step(x, "-F", "the sockets are not in its chroot (doc/postfix.md has the other way)", "%.*s/%.*s/chroot=n",
-                 SLICE_ARG(service->name), SLICE_ARG(service->type));
+    if ((!is_absolute(plan->policyd) && !is_absolute(plan->milter) && !(door && is_absolute(plan->sasl))) ||
+        !postfix_chroots(x->c->p, service))
+        return 0;
+    if (postfix_bound_to_chroot(x->c->p, service, bound, sizeof bound))
+        return error_set(e,
+                         "service %s asks at %s, which is in its chroot only, and postern's sockets are outside: give "
+                         "postern listeners in the chroot (doc/postfix.md), or name that socket without the first "
+                         "slash, which holds in and outside of the chroot",
+                         postfix_shown(service->name).text, postfix_shown(slice_of(bound)).text);
+    add_step(x, "-F", "the sockets are not in its chroot (doc/postfix.md has the other way)", "%.*s/%.*s/chroot=n",
+             SLICE_ARG(service->name), SLICE_ARG(service->type));
+    return 0;
 }
 
 /* People and applications with a login need a service that takes one. */
@@ -281,7 +291,10 @@ int setup_plan(const struct postfix_check *c, struct setup_plan *plan, struct er
         if (!smtpd_look(c, &c->p->services[i], &s) || smtpd_is_way_back(c, &s))
             continue;
         logins = logins || s.logins;
-        plan_service(&x, &s);
+        if (plan_service(&x, &s, e) != 0) {
+            setup_plan_free(plan);
+            return -1;
+        }
     }
     if (!logins)
         plan_submission(&x);

@@ -117,6 +117,12 @@ const struct listener_config *postfix_listener_at(const struct postfix_check *c,
 void postfix_name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap);
 /* Do clients of that service sign in through postern-sasl? */
 bool smtpd_asks_door(const struct postfix_check *c, const struct smtpd *s);
+/*
+ * Does the service ask at a socket ("unix:/opendkim/opendkim.sock") that it would not find outside of its chroot? Then
+ * *out is the first of these.
+ */
+bool postfix_bound_to_chroot(const struct postfix *p, const struct postfix_service *service, char *out, size_t cap);
+
 /* Meant to be postern, by its name? */
 bool endpoint_names_postern(struct slice endpoint);
 
