@@ -139,7 +139,7 @@ static int want_since(struct decisions_wanted *x, const char *value, int64_t now
     struct error why;
     int64_t since;
 
-    if (text_read_time(value, now_s, &since, &why) != 0)
+    if (text_read_since(value, now_s, &since, &why) != 0)
         return error_set(e, "since: %s", why.text);
     x->since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0;
     return 0;
