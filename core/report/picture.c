@@ -330,6 +330,7 @@ static int take_config(struct report_files *f, struct picture *p, struct error *
         return files_open_config(f, e); /* fails, and says why */
     }
     buf_add(&problem, slice_of(wrong.text));
+    p->config_partial = true;
     return 0;
 }
 

@@ -64,6 +64,7 @@ struct picture_service {
 struct picture {
     int64_t wall_s;
     char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
+    bool config_partial; /* only the places that its readable part names are known */
     struct picture_process processes[PICTURE_PROCESSES_MAX];
     size_t n_processes;
     bool processes_visible; /* otherwise those that tell it are among the processes, and finding none means little */

@@ -86,6 +86,9 @@ is 'status works with a configuration that is wrong, and says so' "$(with_status
 is 'with what the services do' "$(p status 2>/dev/null | grep -c '^  postern-[a-z]* *pid .*uses generation 1')" 2
 is 'and the directory that they have' "$(p status 2>/dev/null)" '*Directory, generation 1*contoso *3 mailboxes*'
 is 'in JSON too' "$(p status --json 2>/dev/null | jq -r .config_problem)" '*nonsense*'
+is 'so do metrics' "$(with_status p metrics | grep '^postern_up.*policyd\|^postern_directory_generation\|nonsense\|^exit')" \
+    'postern_up{program="postern-policyd"} 1*postern_directory_generation 1*nonsense*exit 1'
+is 'without the limits, which are not known' "$(p metrics 2>/dev/null | grep -c '^postern_limit_hits_total')" 0
 sed -i '$d' "$T/postern.conf"
 echo 'tenants = ( ' >>"$T/postern.conf"
 is 'also with one that is not a configuration' "$(with_status p status)" '*Configuration: WRONG*syntax error*generation 1*exit 3'
