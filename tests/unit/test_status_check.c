@@ -280,6 +280,13 @@ static void a_tenant_older_than_max_age_is_told(void **state)
     p->tenant.when_stale = STALE_DEFER;
     assert_int_equal(check(p), CHECK_CRITICAL);
     says(p, " are 1d old, more than max_age, and its mail is deferred | ");
+    p->config.n_tenants = 0;
+    assert_int_equal(check(p), CHECK_OK);
+    p->picture.wall_s = NOW_S + 86401;
+    assert_int_equal(check(p), CHECK_WARNING);
+    says(p, "POSTERN WARNING - tenant contoso: the mailboxes' settings are 2d old, more than max_age | ");
+    p->picture.wall_s = NOW_S;
+    p->config.n_tenants = 1;
     p->tenant.name = "fabrikam";
     assert_int_equal(check(p), CHECK_WARNING);
     says(p, "settings of tenant fabrikam were never mirrored | ");
