@@ -109,6 +109,11 @@ setup --apply
 is 'what would make all mail wait is put back' "$? $(tail -n 1 "$T/said") $(unchanged)" '1 *all mail would wait; main.cf and master.cf are as they were the same'
 chgrp postfix "$T/run" && chmod 2750 "$T/run"
 
+# Who may not connect is not told that nothing runs.
+chmod 644 "$T/postern.conf"
+setpriv --reuid 65534 --regid 65534 --clear-groups "$POSTERN" -c "$T/postern.conf" setup-postfix --config-dir "$T/postfix" --dry-run >"$T/said" 2>&1
+is 'without the right to connect to the sockets it says so' "$? $(cat "$T/said")" '6 *this needs root*'
+
 # The door before Dovecot, or what listens in its place.
 cp -p "$T/postern.conf" "$T/postern.without"
 echo "sasl = { listen = \"unix:$T/run/sasl.sock\"; upstream = \"unix:$T/queue/private/auth\"; };" >>"$T/postern.conf"
