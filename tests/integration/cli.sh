@@ -109,6 +109,8 @@ is 'by stage' "$(p log --stage end --json | json 'map(.stage) | unique | join(",
 is 'so many lines' "$(p log --lines 3 --csv | wc -l)" 4
 becomes 'since when' 'p log --since 0s --csv | wc -l' 1
 is 'a reason that is none' "$(p log --reason nonsense >/dev/null 2>&1; echo $?)" 2
+is 'one that is nearly one' "$(p log --reason mailbox-disable 2>&1; echo $?)" '*"mailbox-disable"; did you mean "mailbox-disabled"*2'
+is 'and a report' "$(p report unusd 2>&1; echo $?)" '*"unusd"; did you mean "unused"*2'
 
 # ---- hostile text: straight into the policy socket, as if a SASL server had let it through ----
 python3 - "$T/run/policyd.sock" <<'END'
