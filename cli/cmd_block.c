@@ -76,7 +76,8 @@ struct block_options {
     bool force;
 };
 
-static void say_reason(struct block *block, const struct block_options *o)
+/* False when not all of it has room there. */
+static bool say_reason(struct block *block, const struct block_options *o)
 {
     char caller[CALLER_NAME_MAX];
     struct buf reason = BUF_OVER(block->reason), name = BUF_OVER(block->limit);
@@ -86,6 +87,7 @@ static void say_reason(struct block *block, const struct block_options *o)
     buf_add(&name, SLICE("operator"));
     buf_addf(&reason, "%s: ", caller);
     buf_add(&reason, slice_of(o->reason != NULL ? text_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));
+    return !reason.full;
 }
 
 static int add_block(struct cli *cli, const struct decide_context *c, struct subject *x, struct known *known,
@@ -93,6 +95,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
 {
     struct block *b = &x->block;
     uint64_t seconds = 0, until_ns;
+    bool whole_reason;
     struct error e;
 
     if (o->seconds != NULL && duration_parse(slice_of(o->seconds), &seconds, &e) != 0)
@@ -107,7 +110,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     b->from_ns = c->now_ns;
     b->from_wall_s = c->wall_s;
     b->until_ns = o->seconds != NULL ? c->now_ns + seconds * NS_PER_S : BLOCK_FOREVER;
-    say_reason(b, o);
+    whole_reason = say_reason(b, o);
     if (blocks_add(state_blocks(cli->files.state), b, c->now_ns, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     if (!blocks_find(c->blocks, b->key, c->now_ns, &until_ns))
@@ -115,6 +118,8 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     cli_log(cli, "block", (const struct cli_field[]){{"subject", b->subject}, {"why", b->reason}}, 2);
     printf("blocked: %s, ", b->subject);
     print_until(until_ns, c);
+    if (!whole_reason)
+        (void)cli_fail(cli, "the reason was cut, since it is too long for a block: \"%s\"", b->reason);
     return cli_make_durable(cli);
 }
 

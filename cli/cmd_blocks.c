@@ -25,7 +25,7 @@ static int show(struct cli *cli, const struct blocks_options *o)
         return cli_usage(cli, "--since and --lines are for --ended");
     if (o->lines != NULL && (!slice_to_u64(slice_of(o->lines), ENDED_LINES_MAX, &lines) || lines == 0))
         return cli_usage(cli, "--lines is a number from 1 to %u", ENDED_LINES_MAX);
-    if (o->since != NULL && text_read_time(o->since, clock_wall_s(), &since_s, &e) != 0)
+    if (o->since != NULL && text_read_since(o->since, clock_wall_s(), &since_s, &e) != 0)
         return cli_usage(cli, "--since: %s", e.text);
     if (cli_open_context(cli, &c) != 0 || (o->ended && cli_open_journal(cli) != 0) || (out = cli_printer(cli)) == NULL)
         return CLI_FAILED;

@@ -114,7 +114,7 @@ static int queue_options(struct cli *cli, int argc, char **argv, struct queue_re
             r->yes = true;
         if (option == OPTION_DRY_RUN)
             r->dry_run = true;
-        if (option == OPTION_SINCE && text_read_time(optarg, clock_wall_s(), &r->since_s, &e) != 0)
+        if (option == OPTION_SINCE && text_read_since(optarg, clock_wall_s(), &r->since_s, &e) != 0)
             return cli_usage(cli, "--since: %s", e.text);
     }
     if (cli_check_arguments(cli, argc, 1, 1) != 0)

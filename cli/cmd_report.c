@@ -1,5 +1,6 @@
 /* postern report. */
 #include "cli/commands.h"
+#include "core/config/config_table.h"
 #include "core/report/report.h"
 
 static const struct report_kind *kind_named(const char *name)
@@ -24,6 +25,20 @@ static int report_print(struct cli *cli, struct report *r, const struct report_k
     return rc == 0 ? status : cli_fail(cli, "%s", r->e->text);
 }
 
+/* Says so, and suggests a similar one. */
+static int no_report(const struct cli *cli, const char *name)
+{
+    const char *names[32], *near;
+    char shown[80];
+    size_t n = 0;
+
+    for (const struct report_kind *k = report_kinds; k->name != NULL && n < sizeof names / sizeof *names; k++)
+        names[n++] = k->name;
+    near = config_suggest(slice_of(name), names, n);
+    return cli_usage(cli, "there is no report \"%s\"%s%s%s", text_plain(shown, sizeof shown, slice_of(name)),
+                     near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
 int cmd_report(struct cli *cli, int argc, char **argv)
 {
     enum { DAYS = 256, POWERSHELL, FORCE };
@@ -37,7 +52,6 @@ int cmd_report(struct cli *cli, int argc, char **argv)
     const struct report_kind *kind;
     unsigned long long days = 0;
     int option, status;
-    char shown[80];
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
         r.script |= option == POWERSHELL;
@@ -49,7 +63,7 @@ int cmd_report(struct cli *cli, int argc, char **argv)
         return status;
     r.days = days;
     if ((kind = kind_named(argv[optind])) == NULL)
-        return cli_usage(cli, "there is no report \"%s\"", text_plain(shown, sizeof shown, slice_of(argv[optind])));
+        return no_report(cli, argv[optind]);
     if (r.script && kind->script == NULL)
         return cli_usage(cli, "--powershell is for the reports enabled, disabled, inherited, used and unused");
     if (cli_open_context(cli, &r.context) != 0)

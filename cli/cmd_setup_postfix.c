@@ -179,8 +179,10 @@ static int act(const struct setup *x, int what, const struct postfix *p)
                 slice_eq(p->services[i].type, p->services[j].type))
                 return cli_fail(x->cli, "%.*s/%.*s is in master.cf twice: delete one of the two first",
                                 SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
-    if (setup_plan(&c, &plan, &e) != 0)
+    if (setup_plan(&c, &plan, &e) != 0) {
+        x->cli->files.may_not_read |= plan.closed;
         return cli_fail(x->cli, "%s", e.text);
+    }
     if (check_now(x, &before, &e) != 0)
         status = cli_fail(x->cli, "%s", e.text);
     else {

@@ -18,7 +18,7 @@ int cmd_would_refuse(struct cli *cli, int argc, char **argv)
         since = optarg;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
-    if (text_read_time(since, clock_wall_s(), &since_s, &e) != 0)
+    if (text_read_since(since, clock_wall_s(), &since_s, &e) != 0)
         return cli_usage(cli, "--since: %s", e.text);
     if (cli_open_journal(cli) != 0 || (out = cli_printer(cli)) == NULL)
         return CLI_FAILED;

@@ -22,6 +22,7 @@ struct setup_plan {
     size_t n;
     char policyd[300], milter[300], sasl[300]; /* how Postfix names their sockets; empty: that program is left out */
     char notes[1024];                          /* lines for people: what is left to them */
+    bool closed;                               /* this user may not connect to their sockets */
     bool overflow;                             /* a step had no room: the plan must not be used */
 };
 

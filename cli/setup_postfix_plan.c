@@ -1,6 +1,7 @@
 /* What has to change in Postfix's configuration, so that postern is asked first and everywhere. */
 #include "cli/setup_postfix.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -43,21 +44,23 @@ static void add_step(struct planning *x, const char *option, const char *why, co
 
 /* ---- addresses ---- */
 
-/* Does a program accept connections there? For TCP that is assumed, since no file shows who listens. */
-static bool listens(const struct listener_config *l)
+/* Does a program accept connections there? 0, or an error number. For TCP that is assumed, since no file shows who
+ * listens. */
+static int try_listener(const struct listener_config *l)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    bool there;
-    int fd;
+    int fd, why;
 
     if (l->path == NULL)
-        return true;
-    if (strlen(l->path) >= sizeof address.sun_path || (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
-        return false;
+        return 0;
+    if (strlen(l->path) >= sizeof address.sun_path)
+        return ENAMETOOLONG;
+    if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+        return errno;
     memcpy(address.sun_path, l->path, strlen(l->path));
-    there = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    why = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
     (void)close(fd);
-    return there;
+    return why;
 }
 
 /* The first address that is not reserved for a front; one in the queue directory is preferred. */
@@ -65,6 +68,7 @@ static void choose(struct planning *x, const struct listener_config *list, size_
                    size_t cap)
 {
     const struct listener_config *chosen = NULL;
+    int why = 0;
 
     for (size_t i = 0; i < n; i++) {
         char name[300];
@@ -77,7 +81,9 @@ static void choose(struct planning *x, const struct listener_config *list, size_
         chosen = &list[i];
         (void)snprintf(out, cap, "%s", name);
     }
-    if (chosen != NULL && !listens(chosen)) {
+    if (chosen != NULL && (why = try_listener(chosen)) == EACCES)
+        x->plan->closed = true;
+    else if (why != 0) {
         buf_addf(&x->notes, "%s doesn't run (nobody listens at %s): it is left out\n", program, chosen->address);
         *out = '\0';
     }
@@ -179,11 +185,13 @@ static void plan_door(struct planning *x, const struct postfix_service *service)
     plan_value(x, service, "smtpd_sasl_path", x->plan->sasl, why);
 }
 
-static void plan_service(struct planning *x, const struct smtpd *s)
+/* 0; -1 with e when the service cannot do without its chroot, but would have to. */
+static int plan_service(struct planning *x, const struct smtpd *s, struct error *e)
 {
     const struct setup_plan *plan = x->plan;
     const struct postfix_service *service = s->service;
     bool door = plan->sasl[0] != '\0' && s->logins && !smtpd_asks_door(x->c, s);
+    char bound[300];
 
     if (plan->policyd[0] != '\0' && !smtpd_asks_at(s, AT_RCPT))
         put_in_front(x, service, smtpd_relay_list(x->c, s), "check_policy_service $postern_policy",
@@ -195,10 +203,18 @@ static void plan_service(struct planning *x, const struct smtpd *s)
         put_in_front(x, service, "smtpd_milters", "$postern_milter", "shows the milter each message, before others");
     if (door)
         plan_door(x, service);
-    if ((is_absolute(plan->policyd) || is_absolute(plan->milter) || (door && is_absolute(plan->sasl))) &&
-        postfix_chroots(x->c->p, service))
-        add_step(x, "-F", "the sockets are not in its chroot (doc/postfix.md has the other way)", "%.*s/%.*s/chroot=n",
-                 SLICE_ARG(service->name), SLICE_ARG(service->type));
+    if ((!is_absolute(plan->policyd) && !is_absolute(plan->milter) && !(door && is_absolute(plan->sasl))) ||
+        !postfix_chroots(x->c->p, service))
+        return 0;
+    if (postfix_bound_to_chroot(x->c->p, service, bound, sizeof bound))
+        return error_set(e,
+                         "service %s asks at %s, which is in its chroot only, and postern's sockets are outside: give "
+                         "postern listeners in the chroot (doc/postfix.md), or name that socket without the first "
+                         "slash, which holds in and outside of the chroot",
+                         postfix_shown(service->name).text, postfix_shown(slice_of(bound)).text);
+    add_step(x, "-F", "the sockets are not in its chroot (doc/postfix.md has the other way)", "%.*s/%.*s/chroot=n",
+             SLICE_ARG(service->name), SLICE_ARG(service->type));
+    return 0;
 }
 
 /* People and applications with a login need a service that takes one. */
@@ -269,6 +285,11 @@ int setup_plan(const struct postfix_check *c, struct setup_plan *plan, struct er
     choose(&x, c->config->milter.listen, c->config->milter.n_listen, "postern-milter", plan->milter,
            sizeof plan->milter);
     choose_door(&x);
+    if (plan->closed) {
+        setup_plan_free(plan);
+        return error_set(e, "no permission to connect to postern's sockets, so whether the programs run is not known: "
+                            "this needs root");
+    }
     if (plan->policyd[0] == '\0' && plan->milter[0] == '\0') {
         setup_plan_free(plan);
         return error_set(e, "neither postern-policyd nor postern-milter runs: all mail would wait. First: systemctl "
@@ -281,7 +302,10 @@ int setup_plan(const struct postfix_check *c, struct setup_plan *plan, struct er
         if (!smtpd_look(c, &c->p->services[i], &s) || smtpd_is_way_back(c, &s))
             continue;
         logins = logins || s.logins;
-        plan_service(&x, &s);
+        if (plan_service(&x, &s, e) != 0) {
+            setup_plan_free(plan);
+            return -1;
+        }
     }
     if (!logins)
         plan_submission(&x);

@@ -39,7 +39,7 @@ static int take_since(struct page *page, int64_t *since_s)
     const char *since = asked_value(page->asked, "since");
     struct error e;
 
-    if (since == NULL || text_read_time(since, clock_wall_s(), since_s, &e) == 0)
+    if (since == NULL || text_read_since(since, clock_wall_s(), since_s, &e) == 0)
         return PAGE_OK;
     (void)error_set(&page->e, "since: %s", e.text);
     return PAGE_BAD;
@@ -244,7 +244,7 @@ int page_changes(struct page *page)
 
     if (named == NULL)
         return PAGE_NO_FILE;
-    if (status == PAGE_OK && since != NULL && text_read_time(since, clock_wall_s(), &wanted.since_s, &page->e) != 0)
+    if (status == PAGE_OK && since != NULL && text_read_since(since, clock_wall_s(), &wanted.since_s, &page->e) != 0)
         status = PAGE_BAD;
     if (status == PAGE_OK &&
         (files_open_directory(page->files, &page->e) != 0 || files_open_history(page->files, &page->e) != 0))

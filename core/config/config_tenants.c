@@ -1,6 +1,7 @@
 #include "core/config/config_table.h"
 
 #include "core/base/quote.h"
+#include "core/config/tenant_row.h"
 
 #include <stdlib.h>
 
@@ -95,6 +96,8 @@ static int check_tenant(struct reader *r, const config_setting_t *s, void *targe
     return 0;
 }
 
+#define MAX_AGE_STANDARD "2d"
+
 static const struct setting tenant_rows[] = {
     {"name", SETTING_PARSED, AT(struct tenant_config, name), .required = true, .parse = parse_name,
      .allowed = "the name that postern-mirror used, in quotes"},
@@ -103,7 +106,8 @@ static const struct setting tenant_rows[] = {
     {"mode", SETTING_CHOICE, AT(struct tenant_config, mode), .choices = mode_choices, .standard = "enforce"},
     {"smtp_auth", SETTING_CHOICE, AT(struct tenant_config, smtp_auth), .choices = tenant_smtp_auth,
      .standard = "mirrored"},
-    {"max_age", SETTING_DURATION, AT(struct tenant_config, max_age_s), .standard = "2d", .most = DURATION_MAX_S},
+    {"max_age", SETTING_DURATION, AT(struct tenant_config, max_age_s), .standard = MAX_AGE_STANDARD,
+     .most = DURATION_MAX_S},
     {"when_stale", SETTING_CHOICE, AT(struct tenant_config, when_stale), .choices = stale, .standard = "keep"},
     {"external_recipients_per_day", SETTING_NUMBER, AT(struct tenant_config, external_recipients_per_day),
      .standard = "0", .least = 0, .most = EXTERNAL_MAX},
@@ -190,4 +194,14 @@ const struct tenant_config *config_tenant(const struct config *config, struct sl
 bool tenant_is_known(const struct config *config, const char *name)
 {
     return config->n_tenants == 0 || config_tenant(config, slice_of(name)) != NULL;
+}
+
+const struct tenant_config *tenant_row(const struct config *config, const char *name, struct tenant_config *mem)
+{
+    if (config->n_tenants > 0)
+        return config_tenant(config, slice_of(name));
+    *mem = (struct tenant_config){
+        .name = name, .mode = MODE_ENFORCE, .smtp_auth = TENANT_MIRRORED, .when_stale = STALE_KEEP};
+    (void)duration_parse(SLICE(MAX_AGE_STANDARD), &mem->max_age_s, NULL);
+    return mem;
 }

@@ -1,6 +1,7 @@
 #include "core/engine/engine.h"
 
 #include "core/base/clock.h"
+#include "core/config/tenant_row.h"
 #include "core/engine/engine_parts.h"
 
 #include <stdlib.h>
@@ -344,13 +345,14 @@ static void tick_age(struct engine *engine)
         return;
     ref = config_ref_take(engine);
     view = directory_view_get(engine->directory);
-    for (size_t i = 0; view != NULL && i < ref->config->n_tenants; i++) {
-        const struct tenant_config *tenant = &ref->config->tenants[i];
-        const struct tenant_facts *facts = directory_tenant_named(view, slice_of(tenant->name));
+    for (uint32_t i = 0; view != NULL && i < directory_tenants(view); i++) {
+        const struct tenant_facts *facts = directory_tenant(view, i);
+        struct tenant_config mem;
+        const struct tenant_config *tenant = facts != NULL ? tenant_row(ref->config, facts->name, &mem) : NULL;
         enum mirrored_part oldest;
-        int64_t age = facts == NULL ? 0 : clock_wall_s() - tenant_oldest(facts, &oldest);
+        int64_t age = tenant != NULL ? clock_wall_s() - tenant_oldest(facts, &oldest) : 0;
 
-        if (tenant->max_age_s == 0 || age <= (int64_t)tenant->max_age_s)
+        if (tenant == NULL || tenant->max_age_s == 0 || age <= (int64_t)tenant->max_age_s)
             continue;
         engine->age_told_ns = now;
         engine_alert_stale(engine, ref->config, tenant, age);

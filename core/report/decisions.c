@@ -1,6 +1,7 @@
 #include "core/report/decisions.h"
 
 #include "core/base/clock.h"
+#include "core/config/config_table.h"
 #include "core/report/messages.h"
 #include "core/report/text.h"
 
@@ -105,11 +106,20 @@ static int want_verdict(struct decisions_wanted *x, const char *value, int64_t n
 
 static int want_reason(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
 {
+    const char *names[REASON_COUNT], *near;
     enum reason reason;
+    char shown[80];
 
     (void)now_s;
     x->reason = value;
-    return reason_find(slice_of(value), &reason) ? 0 : error_set(e, "reason: see replies in postern.conf(5)");
+    if (reason_find(slice_of(value), &reason))
+        return 0;
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        names[i] = reason_row((enum reason)i)->name;
+    (void)text_plain(shown, sizeof shown, slice_of(value));
+    if ((near = config_suggest(slice_of(value), names, REASON_COUNT)) != NULL)
+        return error_set(e, "reason: there is no \"%s\"; did you mean \"%s\"?", shown, near);
+    return error_set(e, "reason: there is no \"%s\"; see replies in postern.conf(5)", shown);
 }
 
 static int want_limit(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
@@ -139,7 +149,7 @@ static int want_since(struct decisions_wanted *x, const char *value, int64_t now
     struct error why;
     int64_t since;
 
-    if (text_read_time(value, now_s, &since, &why) != 0)
+    if (text_read_since(value, now_s, &since, &why) != 0)
         return error_set(e, "since: %s", why.text);
     x->since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0;
     return 0;

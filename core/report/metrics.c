@@ -57,11 +57,13 @@ static void print_up(const struct picture *p, struct printer *out)
                 first &= j >= i;
                 count++;
             }
+        if (picture_is_silent(p, p->processes[i].name))
+            continue;
         if (first)
             metrics_put(out, "postern_up{program=\"%s\"} %llu", p->processes[i].name, (unsigned long long)count);
     }
     for (size_t i = 0; i < p->n_services; i++)
-        if (p->services[i].state == SERVICE_DOWN)
+        if (p->services[i].state == SERVICE_DOWN || p->services[i].state == SERVICE_SILENT)
             metrics_put(out, "postern_up{program=\"%s\"} 0", p->services[i].program);
 }
 

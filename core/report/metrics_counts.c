@@ -120,7 +120,8 @@ void metrics_of_counts(const struct picture *p, const struct report_files *f, st
 {
     if (!p->has_journal || f->config == NULL)
         return;
-    print_limits(p, f->config, out);
+    if (!p->config_partial)
+        print_limits(p, f->config, out);
     metrics_family(out, "postern_blocks_made_total", "counter", "Blocks that limits made.");
     print_by_name(p, COUNTED_BLOCKS, "postern_blocks_made_total", "limit", out);
     metrics_family(out, "postern_would_refuse_total", "counter",

@@ -76,6 +76,8 @@ static void read_journal(struct report_files *f, struct picture *p)
     int64_t since = p->wall_s - PICTURE_WINDOW_S;
     struct journal_query query = {.since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0};
 
+    if (f->config->journal == NULL || f->config->journal[0] == '\0')
+        return; /* none is wanted, which is no trouble */
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
         journal_counts(f->journal, each_count, p, &e) != 0 || journal_dropped(f->journal, &p->dropped, &e) != 0 ||
         journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
@@ -103,6 +105,25 @@ static void add_told(struct picture *p, const struct state_service *told)
     p->n_processes++;
 }
 
+static size_t count_answering(const struct picture *p, const char *program)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_listeners; i++)
+        n += strcmp(p->listeners[i].program, program) == 0 && strcmp(p->listeners[i].state, "answers") == 0;
+    return n;
+}
+
+/* Of its processes; one of a version that didn't say which program it is may be any. */
+static size_t count_telling(const struct picture *p, const char *program)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_using; i++)
+        n += p->using[i].program == NULL || strcmp(p->using[i].program, program) == 0;
+    return n;
+}
+
 /*
  * Would it say in the state that it runs? Not when it is of a version that didn't, when there is no place for it, or
  * when its state is in memory; in that case its listener may still be seen to answer.
@@ -114,10 +135,26 @@ static bool would_tell(const struct picture *p, const char *program)
     for (size_t i = 0; i < p->n_using; i++)
         if (p->using[i].program == NULL)
             return false;
-    for (size_t i = 0; i < p->n_listeners; i++)
-        if (strcmp(p->listeners[i].program, program) == 0 && strcmp(p->listeners[i].state, "answers") == 0)
-            return false;
-    return true;
+    return count_answering(p, program) == 0;
+}
+
+/* A program that starts says so before it listens, but it may start slowly. */
+#define SILENT_FROM_AGE_S 15
+
+/*
+ * Does it, or one of its processes, say nothing in the state, although it is there and would? Then it hangs (its
+ * listeners connect all the same, since the kernel does that), or its counters are in memory or in another file.
+ */
+static bool is_silent(const struct picture *p, const char *program, bool process_a_listener)
+{
+    size_t listeners = count_answering(p, program), wanted = process_a_listener && listeners > 1 ? listeners : 1;
+    bool there = !p->processes_visible && listeners > 0;
+
+    if (p->state != PART_READ || !state_service_tells(program) || p->n_using == STATE_SERVICES_MAX)
+        return false;
+    for (size_t i = 0; i < p->n_processes; i++)
+        there |= strcmp(p->processes[i].name, program) == 0 && p->processes[i].age_s >= SILENT_FROM_AGE_S;
+    return there && count_telling(p, program) < wanted;
 }
 
 static void expect(struct picture *p, const char *program, bool has_work)
@@ -131,12 +168,15 @@ static void expect(struct picture *p, const char *program, bool has_work)
     for (size_t i = 0; i < p->n_processes; i++)
         if (strcmp(p->processes[i].name, program) == 0)
             service->state = SERVICE_UP;
+    if (is_silent(p, program, strcmp(program, "postern-milter") == 0))
+        service->state = SERVICE_SILENT;
     p->n_services++;
 }
 
 /* After listeners and state. */
 static void judge_services(struct picture *p, const struct config *c)
 {
+    p->n_services = 0;
     for (size_t i = 0; !p->processes_visible && i < p->n_using; i++)
         add_told(p, &p->using[i]);
     expect(p, "postern-policyd", c->policyd.n_listen > 0);
@@ -144,6 +184,44 @@ static void judge_services(struct picture *p, const struct config *c)
     expect(p, "postern-sasl", c->sasl.n_listen > 0);
     expect(p, "postern-alert", c->n_alerts > 0);
     expect(p, "postern-cluster", c->cluster.configured);
+}
+
+bool picture_is_silent(const struct picture *p, const char *program)
+{
+    for (size_t i = 0; i < p->n_services; i++)
+        if (strcmp(p->services[i].program, program) == 0)
+            return p->services[i].state == SERVICE_SILENT;
+    return false;
+}
+
+static bool any_is_silent(const struct picture *p)
+{
+    for (size_t i = 0; i < p->n_services; i++)
+        if (p->services[i].state == SERVICE_SILENT)
+            return true;
+    return false;
+}
+
+/* On a machine that just woke up all were silent for long: looks again for a while, where nobody else waits for it. */
+#define SILENT_WITHIN_S 3
+#define SILENT_PAUSE_NS 100000000
+
+static void find_silent(struct picture *p, const struct report_files *f)
+{
+    const struct timespec pause = {.tv_nsec = SILENT_PAUSE_NS};
+    uint64_t until = clock_boot_ns() + SILENT_WITHIN_S * NS_PER_S;
+
+    while (any_is_silent(p) && f->shared == NULL && clock_boot_ns() < until) {
+        (void)nanosleep(&pause, NULL);
+        p->n_using = state_services(f->state, clock_boot_ns(), p->using);
+        judge_services(p, f->config);
+    }
+    for (size_t i = 0; i < p->n_listeners; i++)
+        if (p->listeners[i].up && picture_is_silent(p, p->listeners[i].program) &&
+            count_telling(p, p->listeners[i].program) == 0) {
+            p->listeners[i].state = PICTURE_LISTENER_SILENT;
+            p->listeners[i].up = false;
+        }
 }
 
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation)
@@ -252,6 +330,7 @@ static int take_config(struct report_files *f, struct picture *p, struct error *
         return files_open_config(f, e); /* fails, and says why */
     }
     buf_add(&problem, slice_of(wrong.text));
+    p->config_partial = true;
     return 0;
 }
 
@@ -275,6 +354,7 @@ struct picture *picture_take(struct report_files *f, picture_look *look, struct 
     (void)picture_open_part(f, p, files_open_history);
     look_at_state(f, p);
     judge_services(p, f->config);
+    find_silent(p, f);
     read_journal(f, p);
     return p;
 }
@@ -294,7 +374,7 @@ enum picture_health picture_judge(const struct picture *p, const struct report_f
     if (f->other_generation)
         return PICTURE_OTHER_GENERATION;
     for (size_t i = 0; i < p->n_services; i++)
-        well &= p->services[i].state != SERVICE_DOWN;
+        well &= p->services[i].state != SERVICE_DOWN && p->services[i].state != SERVICE_SILENT;
     for (size_t i = 0; i < p->n_listeners; i++)
         well &= p->listeners[i].up;
     if (!well && (p->n_processes > 0 || p->processes_visible))

@@ -37,14 +37,22 @@ struct picture_process {
     uint64_t age_s;
 };
 
+/* Of a silent program: the kernel accepts connections for it. */
+#define PICTURE_LISTENER_SILENT "connects, but its program is silent"
 struct picture_listener {
     const char *program, *address;
-    const char *state; /* "answers", "does not answer", "not looked at" */
+    const char *state; /* "answers", "does not answer", "not looked at", PICTURE_LISTENER_SILENT */
     bool up;
 };
 
 /* A program that the configuration has work for. */
-enum picture_service_state { SERVICE_UP, SERVICE_DOWN, SERVICE_HIDDEN };
+enum picture_service_state {
+    SERVICE_UP,
+    SERVICE_DOWN,
+    SERVICE_HIDDEN,
+    SERVICE_SILENT /* it is there, but has not said in the state for seconds that it lives: it hangs, or counts
+                      elsewhere */
+};
 struct picture_service {
     const char *program;
     enum picture_service_state state;
@@ -56,6 +64,7 @@ struct picture_service {
 struct picture {
     int64_t wall_s;
     char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
+    bool config_partial; /* only the places that its readable part names are known */
     struct picture_process processes[PICTURE_PROCESSES_MAX];
     size_t n_processes;
     bool processes_visible; /* otherwise those that tell it are among the processes, and finding none means little */
@@ -111,6 +120,8 @@ void picture_tell_problems(const struct picture *p, struct printer *printer);
  * has not begun, or is not known. */
 int64_t picture_learning_until(const struct picture *p, const struct report_files *f,
                                const struct tenant_facts *tenant);
+/* Is that program there, but silent? */
+bool picture_is_silent(const struct picture *p, const char *program);
 /* The generation that the process with that number uses: true, and *generation. */
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation);
 void picture_free(struct picture *p);

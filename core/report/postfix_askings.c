@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* The lists that smtpd evaluates, when they are (smtpd_delay_reject = yes), and when without it. */
 static const struct {
@@ -39,6 +40,51 @@ bool endpoint_path(const struct postfix_check *c, const struct postfix_service *
     else
         (void)snprintf(out, cap, "%.*s%s%.*s", SLICE_ARG(queue), absolute ? "" : "/", SLICE_ARG(path));
     return true;
+}
+
+/* "unix:/PATH", which is a socket below the queue directory and none below "/". */
+static bool is_only_inside(struct slice queue, struct slice endpoint)
+{
+    char inside[1024], outside[1024];
+    struct slice path;
+    struct stat st;
+
+    if (!unix_path(endpoint, &path) || path.n == 0 || path.p[0] != '/')
+        return false;
+    (void)snprintf(inside, sizeof inside, "%.*s%.*s", SLICE_ARG(queue), SLICE_ARG(path));
+    (void)snprintf(outside, sizeof outside, "%.*s", SLICE_ARG(path));
+    return stat(inside, &st) == 0 && S_ISSOCK(st.st_mode) && (stat(outside, &st) != 0 || !S_ISSOCK(st.st_mode));
+}
+
+/* The first such endpoint of a list, "{ unix:/PATH, option }" among it. */
+static bool find_only_inside(struct slice queue, struct slice list, char *out, size_t cap)
+{
+    struct slice word, endpoint;
+
+    while (postfix_word(&list, &word)) {
+        struct slice inner = postfix_unbraced(word);
+
+        if (postfix_word(&inner, &endpoint) && is_only_inside(queue, endpoint)) {
+            (void)snprintf(out, cap, "%.*s", SLICE_ARG(endpoint));
+            return true;
+        }
+    }
+    return false;
+}
+
+bool postfix_bound_to_chroot(const struct postfix *p, const struct postfix_service *service, char *out, size_t cap)
+{
+    struct slice queue = postfix_get(p, NULL, "queue_directory"), sasl = postfix_get(p, service, "smtpd_sasl_path");
+    char typed[1024];
+
+    if (!postfix_chroots(p, service))
+        return false;
+    (void)snprintf(typed, sizeof typed, "%s%.*s", sasl.n > 0 && sasl.p[0] == '/' ? "unix:" : "", SLICE_ARG(sasl));
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (find_only_inside(queue, postfix_get(p, service, lists[i].name), out, cap))
+            return true;
+    return find_only_inside(queue, postfix_get(p, service, "smtpd_milters"), out, cap) ||
+           find_only_inside(queue, slice_of(typed), out, cap);
 }
 
 /* "inet:HOST:PORT", also without "inet:"; HOST perhaps in brackets. */

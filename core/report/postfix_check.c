@@ -21,6 +21,17 @@ static void check_doubles(const struct postfix_check *c)
             }
 }
 
+/* postmulti(1): each instance has a folder, and services, of its own. */
+static void check_instances(const struct postfix_check *c)
+{
+    struct slice others = postfix_get(c->p, NULL, "multi_instance_directories");
+    char place[POSTFIX_PLACE_MAX];
+
+    if (others.n > 0)
+        findings_add(c->findings, PF_OTHER_INSTANCES, postfix_place(c->p, NULL, "multi_instance_directories", place),
+                     "Postfix has other instances, which were not looked at: %s", postfix_shown(others).text);
+}
+
 int postfix_check_all(const struct config *config, struct journal *journal, const struct postfix *p, struct findings *f,
                       struct error *e)
 {
@@ -52,6 +63,7 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
     if (!logins)
         findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
     check_doubles(&c);
+    check_instances(&c);
     postfix_check_main(&c);
     postfix_check_dovecot(&c);
     rc = postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);

@@ -54,6 +54,7 @@ enum postfix_rule {
     PF_SOFT_BOUNCE,
     PF_SHORT_QUEUE_IDS,
     PF_DOUBLE_SERVICE,
+    PF_OTHER_INSTANCES,
     PF_SEEN_NOTHING,
     PF_SEEN_NO_END,
     PF_SEEN_NO_TLS,
@@ -117,6 +118,12 @@ const struct listener_config *postfix_listener_at(const struct postfix_check *c,
 void postfix_name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap);
 /* Do clients of that service sign in through postern-sasl? */
 bool smtpd_asks_door(const struct postfix_check *c, const struct smtpd *s);
+/*
+ * Does the service ask at a socket ("unix:/opendkim/opendkim.sock") that it would not find outside of its chroot? Then
+ * *out is the first of these.
+ */
+bool postfix_bound_to_chroot(const struct postfix *p, const struct postfix_service *service, char *out, size_t cap);
+
 /* Meant to be postern, by its name? */
 bool endpoint_names_postern(struct slice endpoint);
 
@@ -145,6 +152,13 @@ void finding_set(struct finding *f, const struct postfix_check *c, const struct 
                  struct slice value);
 void finding_set_own(struct finding *f, const struct postfix_check *c, const struct smtpd *s,
                      const struct postfix_own *settings, size_t n);
+/*
+ * The same with a value "$postern_NAME" of conf/postfix/main.cf. Where main.cf does not define that, it would be
+ * nothing: without a list of its own smtpd(8) refuses to start. There the advice is postern setup-postfix, which
+ * defines it.
+ */
+void finding_ask(struct finding *f, const struct postfix_check *c, const struct smtpd *s, const char *name,
+                 const char *value);
 
 /* The file of a UNIX endpoint as this service sees it; false for TCP. */
 bool endpoint_path(const struct postfix_check *c, const struct postfix_service *service, struct slice endpoint,

@@ -84,6 +84,10 @@ bool postfix_chroots(const struct postfix *p, const struct postfix_service *serv
 const char *postfix_place(const struct postfix *p, const struct postfix_service *service, const char *name,
                           char out[POSTFIX_PLACE_MAX]);
 
+/* The number of the last line in main.cf that sets the parameter, also one that postconf -n leaves out since nothing
+ * uses it; 0: none, or the file cannot be read. */
+unsigned postfix_line_in_main(const struct postfix *p, struct slice parameter);
+
 /* The value as it is written at that place: "$postern_policy" is not expanded. Empty if it is written nowhere. */
 struct slice postfix_written(const struct postfix *p, const struct postfix_service *service, const char *name);
 

@@ -96,6 +96,8 @@ const struct rule postfix_rules[PF_RULES] = {
                             "enable_long_queue_ids = yes"},
     [PF_DOUBLE_SERVICE] = {"double-service", SEVERITY_HIGH, NULL, "each service is in master.cf once",
                            "delete one of the two from master.cf, with its -o lines; then postfix reload"},
+    [PF_OTHER_INSTANCES] = {"other-instances", SEVERITY_LOW, NULL, "Postfix has no instance that was not looked at",
+                            "postern check-postfix --config-dir for each of these that takes mail, then --accept this"},
     [PF_SEEN_NOTHING] = {"seen-nothing", SEVERITY_LOW, NULL, "postern has decided something lately",
                          "send a message through the relay and run this again"},
     [PF_SEEN_NO_END] = {"seen-no-end", SEVERITY_HIGH, NULL, "messages were seen to their end",

@@ -21,6 +21,34 @@ static const char *asking_place(const struct postfix_check *c, const struct smtp
 
 /* ---- the service as a whole ---- */
 
+/* Is "$postern_NAME" more than nothing? */
+static bool is_defined(const struct postfix_check *c, const char *value)
+{
+    return postfix_line_in_main(c->p, slice_of(value + 1)) > 0;
+}
+
+static void advise_setup(struct finding *f, const struct postfix_check *c)
+{
+    char text[POSTFIX_COMMAND_MAX];
+    struct buf folder = BUF_OVER(text);
+
+    if (c->p->folder != NULL) {
+        buf_add(&folder, SLICE(" --config-dir "));
+        postfix_add_quoted(&folder, slice_of(c->p->folder));
+    }
+    finding_advise(f, "postern setup-postfix --dry-run%s shows the commands; with --apply it runs them",
+                   folder.full ? "" : text);
+}
+
+void finding_ask(struct finding *f, const struct postfix_check *c, const struct smtpd *s, const char *name,
+                 const char *value)
+{
+    if (is_defined(c, value))
+        finding_set(f, c, s, name, slice_of(value));
+    else
+        advise_setup(f, c);
+}
+
 /* What a service of its own asks, in the names of conf/postfix/main.cf. */
 static void command_to_ask(const struct postfix_check *c, const struct smtpd *s, struct finding *f)
 {
@@ -30,6 +58,11 @@ static void command_to_ask(const struct postfix_check *c, const struct smtpd *s,
         {"smtpd_milters", "$postern_milter"},
     };
 
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (!is_defined(c, settings[i].value)) {
+            advise_setup(f, c);
+            return;
+        }
     finding_set_own(f, c, s, settings, sizeof settings / sizeof settings[0]);
 }
 
@@ -82,9 +115,9 @@ static void check_counting(const struct postfix_check *c, const struct smtpd *s)
     if (charge == CHARGE_MILTER && smtpd_asks_at(s, AT_END))
         finding_advise(f, "charge = \"auto\" in postern.conf, and: postern reload");
     else if (charge == CHARGE_MILTER)
-        finding_set(f, c, s, "smtpd_milters", SLICE("$postern_milter"));
+        finding_ask(f, c, s, "smtpd_milters", "$postern_milter");
     else
-        finding_set(f, c, s, "smtpd_end_of_data_restrictions", SLICE("$postern_end_of_data_restrictions"));
+        finding_ask(f, c, s, "smtpd_end_of_data_restrictions", "$postern_end_of_data_restrictions");
 }
 
 static void check_recipients(const struct postfix_check *c, const struct smtpd *s)
@@ -99,7 +132,7 @@ static void check_recipients(const struct postfix_check *c, const struct smtpd *
         "service %s asks only when the message is over: the client learns late that it may not send, and of "
         "several recipients postern is told none, so that it cannot keep a connector to internal ones",
         postfix_shown(s->service->name).text);
-    finding_set(f, c, s, "smtpd_relay_restrictions", SLICE("$postern_relay_restrictions"));
+    finding_ask(f, c, s, "smtpd_relay_restrictions", "$postern_relay_restrictions");
 }
 
 /* ---- one asking ---- */

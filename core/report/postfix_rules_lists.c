@@ -124,7 +124,7 @@ static void check_bytes(const struct postfix_check *c, const struct smtpd *s)
                                                    : "a limit of bytes would never fill");
     if (!limits_count_bytes(c->config))
         f->severity = SEVERITY_INFO;
-    finding_set(f, c, s, "smtpd_end_of_data_restrictions", SLICE("$postern_end_of_data_restrictions"));
+    finding_ask(f, c, s, "smtpd_end_of_data_restrictions", "$postern_end_of_data_restrictions");
 }
 
 void postfix_check_lists(const struct postfix_check *c, const struct smtpd *s)

@@ -80,20 +80,25 @@ static void chroot_finding(const struct postfix_check *c, const struct smtpd *s,
 {
     struct slice queue = postfix_get(c->p, NULL, "queue_directory");
     const char *name = asked_program(c->config, a->at).name;
-    char text[POSTFIX_COMMAND_MAX];
+    char text[POSTFIX_COMMAND_MAX], bound[300];
     struct buf command = BUF_OVER(text);
     struct finding *f =
         findings_add(c->findings, PF_SOCKET_CHROOT, place,
                      "service %.*s runs chrooted (fifth column \"%.*s\"), so that %.*s means %s, where nothing is",
                      SLICE_ARG(s->service->name), SLICE_ARG(s->service->chroot), SLICE_ARG(a->target.endpoint), path);
 
-    postfix_add_unchroot(&command, c->p, s->service);
-    postfix_add_reload(&command, c->p);
-    finding_advise(
-        f,
-        "%s; or, to keep the chroot: install -d -o postern -g postfix -m 2750 %.*s/postern, a second address "
-        "\"unix:%.*s/postern/%s.sock\" in %s.listen of postern.conf, and unix:postern/%s.sock here",
-        text, SLICE_ARG(queue), SLICE_ARG(queue), name, name, name);
+    if (postfix_bound_to_chroot(c->p, s->service, bound, sizeof bound)) {
+        buf_addf(&command, "leave it there, since it asks at %s, too, which is in its chroot only",
+                 postfix_shown(slice_of(bound)).text);
+    } else {
+        postfix_add_unchroot(&command, c->p, s->service);
+        postfix_add_reload(&command, c->p);
+        buf_add(&command, SLICE("; or, to keep the chroot"));
+    }
+    finding_advise(f,
+                   "%s: install -d -o postern -g postfix -m 2750 %.*s/postern, a second address "
+                   "\"unix:%.*s/postern/%s.sock\" in %s.listen of postern.conf, and unix:postern/%s.sock here",
+                   text, SLICE_ARG(queue), SLICE_ARG(queue), name, name, name);
 }
 
 /* What was not let through: a folder needs its group's "x", the socket itself also "w". */

@@ -11,7 +11,6 @@ static bool continues(struct slice line)
     return line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t');
 }
 
-/* The number of the last line in main.cf that sets the parameter; 0: none, or the file cannot be read. */
 static unsigned line_in_main(const char *path, struct slice parameter)
 {
     struct slice text, line, rest, name;
@@ -61,15 +60,19 @@ static unsigned line_in_master(const char *path, const struct postfix_service *s
     return found;
 }
 
+unsigned postfix_line_in_main(const struct postfix *p, struct slice parameter)
+{
+    char path[1024];
+
+    (void)snprintf(path, sizeof path, "%.*s/main.cf", SLICE_ARG(postfix_get(p, NULL, "config_directory")));
+    return line_in_main(path, parameter);
+}
+
 static const char *place_in_main(const struct postfix *p, struct slice name, char out[POSTFIX_PLACE_MAX])
 {
-    struct slice folder = postfix_get(p, NULL, "config_directory");
     struct buf b = buf_over(out, POSTFIX_PLACE_MAX);
-    char path[1024];
-    unsigned line;
+    unsigned line = postfix_line_in_main(p, name);
 
-    (void)snprintf(path, sizeof path, "%.*s/main.cf", SLICE_ARG(folder));
-    line = line_in_main(path, name);
     buf_add(&b, SLICE("main.cf"));
     if (line > 0)
         buf_addf(&b, ":%u", line);

@@ -59,20 +59,29 @@ static void show_process(const struct picture *p, const struct picture_process *
     printer_field(out, process->name, PROGRAM_WIDTH, "%s", text);
 }
 
+static struct span service_words(enum picture_service_state state)
+{
+    static const struct span words[] = {
+        [SERVICE_DOWN] = {TONE_BAD, "DOWN"},
+        [SERVICE_HIDDEN] = {TONE_PLAIN, "not seen: this system hides the processes of others"},
+        [SERVICE_SILENT] = {TONE_BAD, "SILENT: for 10s it has not told the state that it runs; it hangs, or counts "
+                                      "elsewhere. Its log may say why; restart it"}};
+
+    return words[state];
+}
+
 static void show_services(const struct picture *p, struct printer *out)
 {
     printer_title(out, "Services:");
     for (size_t i = 0; i < p->n_processes; i++)
         show_process(p, &p->processes[i], out);
     for (size_t i = 0; i < p->n_services; i++) {
-        struct line line = {.indent = 2, .label = p->services[i].program, .label_width = PROGRAM_WIDTH};
-
-        if (p->services[i].state == SERVICE_UP)
-            continue;
-        line.spans[0] = p->services[i].state == SERVICE_DOWN
-                            ? (struct span){TONE_BAD, "DOWN"}
-                            : (struct span){TONE_PLAIN, "not seen: this system hides the processes of others"};
-        printer_line(out, &line);
+        if (p->services[i].state != SERVICE_UP)
+            printer_line(out, &(struct line){.indent = 2,
+                                             .label = p->services[i].program,
+                                             .label_width = PROGRAM_WIDTH,
+                                             .spans = {service_words(p->services[i].state)},
+                                             .hang = PROGRAM_WIDTH + 3});
     }
     if (p->n_processes == 0 && p->n_services == 0)
         printer_text(out, "  none runs with this configuration");
@@ -336,6 +345,10 @@ static void status_lines(struct picture *p, const struct report_files *f, struct
     show_directory(p, f, out);
     show_state(p, f, out);
     show_notices(p, out);
+    if (f->config->journal == NULL || f->config->journal[0] == '\0') {
+        printer_gap(out);
+        printer_text(out, "Verdicts: no journal is kept (journal = \"\")");
+    }
     if (!p->has_journal)
         return;
     show_totals(p, f->config != NULL && f->config->cluster.configured, out);

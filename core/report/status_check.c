@@ -1,6 +1,7 @@
 #include "core/report/status_check.h"
 
 #include "core/base/units.h"
+#include "core/config/tenant_row.h"
 #include "core/report/sign_ins_age.h"
 
 #include <stdarg.h>
@@ -54,6 +55,8 @@ static void check_services(struct check *c)
     for (size_t i = 0; i < p->n_services; i++)
         if (p->services[i].state == SERVICE_DOWN)
             say(c, CHECK_CRITICAL, "%s is down", p->services[i].program);
+        else if (p->services[i].state == SERVICE_SILENT)
+            say(c, CHECK_CRITICAL, "%s is silent: it hangs, or its counters are elsewhere", p->services[i].program);
         else if (p->services[i].state == SERVICE_HIDDEN)
             say(c, CHECK_UNKNOWN, "%s is not seen: this system hides the processes of others", p->services[i].program);
     if (p->n_services == 0 && p->n_processes == 0)
@@ -87,6 +90,18 @@ static void check_tenant(struct check *c, const struct tenant_config *tenant)
             tenant->when_stale == STALE_DEFER ? ", and its mail is deferred" : "");
 }
 
+/* Those of the directory, where the configuration has no list. */
+static void check_all_tenants(struct check *c)
+{
+    for (uint32_t i = 0; i < directory_tenants(c->f->view); i++) {
+        const struct tenant_facts *facts = directory_tenant(c->f->view, i);
+        struct tenant_config mem;
+
+        if (facts != NULL)
+            check_tenant(c, tenant_row(c->f->config, facts->name, &mem));
+    }
+}
+
 static void check_directory(struct check *c)
 {
     char text[600];
@@ -99,6 +114,8 @@ static void check_directory(struct check *c)
         say(c, CHECK_CRITICAL, "the directory cannot be used");
     for (size_t i = 0; c->f->view != NULL && i < c->f->config->n_tenants; i++)
         check_tenant(c, &c->f->config->tenants[i]);
+    if (c->f->view != NULL && c->f->config->n_tenants == 0)
+        check_all_tenants(c);
 }
 
 static void check_sign_ins(struct check *c)

@@ -13,15 +13,27 @@ const char *status_setting_word(enum smtp_auth setting)
     return setting == SMTP_AUTH_ENABLED ? "enabled" : setting == SMTP_AUTH_DISABLED ? "disabled" : "unknown";
 }
 
+/* With its processes. */
+static bool is_listed(const struct picture *p, const char *program)
+{
+    for (size_t i = 0; i < p->n_processes; i++)
+        if (strcmp(p->processes[i].name, program) == 0)
+            return true;
+    return false;
+}
+
 static void show_services(const struct picture *p, struct printer *out)
 {
+    static const char *const words[] = {
+        [SERVICE_UP] = "up", [SERVICE_DOWN] = "down", [SERVICE_HIDDEN] = "hidden", [SERVICE_SILENT] = "silent"};
+
     out->open(out, "services", TREE_LIST);
     for (size_t i = 0; i < p->n_processes; i++) {
         uint64_t generation;
 
         out->open(out, NULL, TREE_OBJECT);
         out->value(out, "name", value_word(p->processes[i].name));
-        out->value(out, "state", value_word("up"));
+        out->value(out, "state", value_word(picture_is_silent(p, p->processes[i].name) ? "silent" : "up"));
         out->value(out, "pid", value_number((uint64_t)p->processes[i].pid));
         if (!p->processes[i].told)
             out->value(out, "up_s", value_duration(p->processes[i].age_s));
@@ -30,11 +42,11 @@ static void show_services(const struct picture *p, struct printer *out)
         out->close(out);
     }
     for (size_t i = 0; i < p->n_services; i++) {
-        if (p->services[i].state == SERVICE_UP)
+        if (p->services[i].state == SERVICE_UP || is_listed(p, p->services[i].program))
             continue;
         out->open(out, NULL, TREE_OBJECT);
         out->value(out, "name", value_word(p->services[i].program));
-        out->value(out, "state", value_word(p->services[i].state == SERVICE_DOWN ? "down" : "hidden"));
+        out->value(out, "state", value_word(words[p->services[i].state]));
         out->close(out);
     }
     out->close(out);

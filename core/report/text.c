@@ -93,7 +93,28 @@ static bool moment(const char *text, const char *format, struct tm *tm)
     return end != NULL && *end == '\0';
 }
 
-int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *e)
+/* Is there that day? mktime takes February 30 for a day in March. */
+static bool is_a_day(const struct tm *tm)
+{
+    struct tm day = {.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday};
+
+    (void)timegm(&day);
+    return day.tm_mday == tm->tm_mday;
+}
+
+/* That time of today, in local time. With past: of yesterday, if it is still to come today. */
+static int64_t time_of_day(struct tm tm, int64_t now_s, bool past)
+{
+    struct tm today = tm;
+    int64_t at = mktime(&today);
+
+    if (!past || at <= now_s)
+        return at;
+    tm.tm_mday--;
+    return mktime(&tm);
+}
+
+static int read_time(const char *text, int64_t now_s, bool past, int64_t *out, struct error *e)
 {
     static const struct {
         const char *text;
@@ -123,8 +144,12 @@ int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *
         tm.tm_sec = 0;
         if (!moment(text, formats[i].text, &tm))
             continue;
+        if (!is_a_day(&tm))
+            break;
         tm.tm_isdst = -1;
-        if (formats[i].kind == ZONED) {
+        if (formats[i].kind == TODAY) {
+            *out = time_of_day(tm, now_s, past);
+        } else if (formats[i].kind == ZONED) {
             long ahead = tm.tm_gmtoff; /* timegm sets it */
 
             *out = timegm(&tm) - ahead;
@@ -135,4 +160,14 @@ int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *
     }
     return error_set(e, "\"%s\" is not a time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
                      text_plain(shown, sizeof shown, slice_of(text)));
+}
+
+int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *e)
+{
+    return read_time(text, now_s, false, out, e);
+}
+
+int text_read_since(const char *text, int64_t now_s, int64_t *out, struct error *e)
+{
+    return read_time(text, now_s, true, out, e);
 }

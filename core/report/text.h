@@ -31,5 +31,7 @@ const char *text_plain(char *mem, size_t cap, struct slice text);
  * with "Z" in UTC; "08:30" today; or a duration that is subtracted from now_s ("7d", "2h30m"). 0, or -1 with e.
  */
 int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
+/* The same for what began then: "23:00" is yesterday's until it is 23:00 today. */
+int text_read_since(const char *text, int64_t now_s, int64_t *out, struct error *e);
 
 #endif

@@ -128,6 +128,11 @@ is 'the shipped configuration has nothing to change but what only time can show'
 relay='/^postern_relay_restrictions/,/reject_unauth/'
 finds 'a service with logins that asks nobody' not-asked 5 'master.cf:* submission*postconf*-P '\''submission/inet/smtpd_relay_restrictions=$postern_relay_restrictions'\''*reload' \
     '' '/smtpd_milters\|_restrictions/d'
+# An smtpd whose lists are an undefined parameter refuses to start.
+finds 'the same where main.cf has nothing of postern' not-asked 5 "master.cf:* submission*postern setup-postfix --dry-run --config-dir '$F/pf' *--apply*" \
+    '/^postern_/,/^    [c{]/d;/^    /d' '/smtpd_milters\|_restrictions/d'
+finds 'the end of the message is not asked about, with no list to name' cannot-count 4 '*postern setup-postfix --dry-run *' \
+    '/^postern_end_of_data/,/check_policy/d' '/smtpd_milters\|end_of_data/d'
 finds 'the end of the message is not asked about' cannot-count 4 '*postconf*end_of_data_restrictions*' '' '/smtpd_milters\|end_of_data/d'
 finds 'permit_mynetworks in front of postern, with the milter behind it' permit-in-front 3 'main.cf:*postern_relay_restrictions*postconf*postern_relay_restrictions = check_policy_service $postern_policy permit_mynetworks permit_sasl*' \
     "$relay{/check_policy/d};s/^    permit_mynetworks/    permit_mynetworks check_policy_service \$postern_policy/"
@@ -242,6 +247,8 @@ finds 'refusals that are not final' soft-bounce 3 '*' '$a soft_bounce = yes'
 finds 'queue ids that come again' short-queue-ids 3 "main.cf:* enable_long_queue_ids*'enable_long_queue_ids = yes'*" 's/^enable_long_queue_ids.*/enable_long_queue_ids = no/'
 finds 'queue ids that come again, by the default' short-queue-ids 3 "main.cf enable_long_queue_ids*'enable_long_queue_ids = yes'*" '/^enable_long_queue_ids/d'
 finds 'the lines of the example behind Debian'\''s own' double-service 4 'master.cf:* smtp *delete one of the two*' '' '1i smtp inet n - y - - smtpd'
+finds 'other instances of Postfix' other-instances 3 'main.cf:* multi_instance_directories*--config-dir*' '$a multi_instance_directories = /etc/postfix-out'
+lacks 'one instance' other-instances ''
 lacks 'services of one name and two types' double-service '' '$a smtp unix - - n - - smtp'
 finds 'local mail through the milter' local-milter 3 '*' '$a non_smtpd_milters = $postern_milter'
 finds 'no service with logins' no-service 4 '*' '' '/sasl_auth_enable/d'

@@ -83,6 +83,8 @@ is 'a second unblock says that there is nothing' "$(p unblock $A 2>&1; echo $?)"
 # ---- blocks by an operator ----
 is 'block refuses from now on' "$(p block $A --for 2h --reason 'stolen password'; submit_from 203.0.113.1 $A)" "blocked: user $A, until *550*5.1.8*"
 is 'with the reason' "$(p blocks)" '*by         operator (*: stolen password)*'
+is 'a reason that was cut is said to be' "$(p unblock $A >/dev/null; p block $A --for 2h --reason "stolen password, ticket 4711: do not unblock before Bert of the help desk has called her" 2>&1 >/dev/null; echo $?)" \
+    '*the reason was cut*"*: stolen password, ticket 4711*"*0'
 is 'unblock takes what blocks shows' "$(p unblock user $A)" 'unblocked*'
 is 'a network of any size' "$(p block 203.0.112.0/22 --for 10m; submit_from 203.0.113.1 $A)" 'blocked: network 203.0.112.0/22*550*'
 is 'but not its neighbours' "$(submit_from 203.0.116.1 $A)" '250*'
@@ -107,6 +109,8 @@ is 'by stage' "$(p log --stage end --json | json 'map(.stage) | unique | join(",
 is 'so many lines' "$(p log --lines 3 --csv | wc -l)" 4
 becomes 'since when' 'p log --since 0s --csv | wc -l' 1
 is 'a reason that is none' "$(p log --reason nonsense >/dev/null 2>&1; echo $?)" 2
+is 'one that is nearly one' "$(p log --reason mailbox-disable 2>&1; echo $?)" '*"mailbox-disable"; did you mean "mailbox-disabled"*2'
+is 'and a report' "$(p report unusd 2>&1; echo $?)" '*"unusd"; did you mean "unused"*2'
 
 # ---- hostile text: straight into the policy socket, as if a SASL server had let it through ----
 python3 - "$T/run/policyd.sock" <<'END'

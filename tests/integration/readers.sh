@@ -61,12 +61,34 @@ is 'and down in JSON' "$(p status --json | jq -r '.services[] | select(.state ==
 rm -f "$T/run/milter.sock"
 relay_start_milter
 
+# ---- a service that hangs: the kernel goes on accepting connections for it ----
+policyd=$(cat "$T/policyd.pid")
+relay_wait told
+kill -STOP "$policyd"
+becomes 'a service that hangs is SILENT' 'with_status p status' '*postern-policyd *SILENT*policyd.sock: connects, but its program is silent*exit 3'
+is 'the other one is not' "$(p status 2>/dev/null | grep -c 'postern-milter *SILENT\|milter.sock: connects, but')" 0
+is 'a monitor is told' "$(with_status p status --check)" 'POSTERN CRITICAL - *postern-policyd is silent*exit 2'
+is 'and 0 is in the metrics' "$(p metrics | grep '^postern_\(up\|listener_up\).*policyd')" 'postern_up{program="postern-policyd"} 0*postern_listener_up{*} 0'
+is 'silent it is in JSON' "$(p status --json | jq -r '.services[] | "\(.name) \(.state)"' | sort | tr '\n' ' ')" 'postern-milter up postern-policyd silent '
+kill -CONT "$policyd"
+becomes 'it is well again when it goes on' 'p status >/dev/null 2>&1; echo $?' 0
+
+# ---- a journal that nobody wants ----
+cp "$T/postern.conf" "$T/before.conf"
+sed -i 's|^ *journal *=.*|journal = "";|; s|journal = "[^"]*"|journal = ""|' "$T/postern.conf"
+is 'no journal is no trouble where none is wanted' "$(with_status p status --check)" 'POSTERN OK - *exit 0'
+is 'and status says that there is none' "$(with_status p status)" '*Verdicts: no journal is kept*exit 0'
+mv "$T/before.conf" "$T/postern.conf"
+
 # ---- a configuration that is wrong ----
 echo 'nonsense = 1;' >>"$T/postern.conf"
 is 'status works with a configuration that is wrong, and says so' "$(with_status p status)" '*Configuration: WRONG*nonsense*exit 3'
 is 'with what the services do' "$(p status 2>/dev/null | grep -c '^  postern-[a-z]* *pid .*uses generation 1')" 2
 is 'and the directory that they have' "$(p status 2>/dev/null)" '*Directory, generation 1*contoso *3 mailboxes*'
 is 'in JSON too' "$(p status --json 2>/dev/null | jq -r .config_problem)" '*nonsense*'
+is 'so do metrics' "$(with_status p metrics | grep '^postern_up.*policyd\|^postern_directory_generation\|nonsense\|^exit')" \
+    'postern_up{program="postern-policyd"} 1*postern_directory_generation 1*nonsense*exit 1'
+is 'without the limits, which are not known' "$(p metrics 2>/dev/null | grep -c '^postern_limit_hits_total')" 0
 sed -i '$d' "$T/postern.conf"
 echo 'tenants = ( ' >>"$T/postern.conf"
 is 'also with one that is not a configuration' "$(with_status p status)" '*Configuration: WRONG*syntax error*generation 1*exit 3'

@@ -87,11 +87,32 @@ is 'and Postfix no longer asks' "$(submit bert@contoso.example)" '250*'
 setup --undo
 is 'there is nothing more to take back' "$? $(cat "$T/said")" '1 *nothing to take back*'
 
+# A milter of its own in the chroot: outside of it nobody would answer, and all mail would wait.
+mkdir "$T/queue/opendkim"
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$T/queue/opendkim/dkim.sock"
+postconf -c "$T/postfix" -e 'smtpd_milters = { unix:/opendkim/dkim.sock, connect_timeout=10s }'
+relay_settled "$T/postfix/main.cf"
+cp -p "$T/postfix/main.cf" "$T/applied"
+setup --apply
+is 'a service that needs its chroot is left in it' "$? $(cat "$T/said") $(cmp "$T/applied" "$T/postfix/main.cf" && echo the same)" \
+    '1 *unix:/opendkim/dkim.sock*in its chroot only*without the first slash*the same'
+postconf -c "$T/postfix" -e 'smtpd_milters = { unix:opendkim/dkim.sock, connect_timeout=10s }'
+relay_settled "$T/postfix/main.cf"
+setup --dry-run
+is 'a socket that is there in and outside of it does not matter' "$? $(grep -c "chroot=n'" "$T/said")" '0 [1-9]*'
+cp -p "$T/before/main.cf" "$T/postfix/main.cf"
+relay_settled "$T/postfix/main.cf"
+
 # A running program that Postfix could not reach.
 chmod 700 "$T/run" && chgrp root "$T/run"
 setup --apply
 is 'what would make all mail wait is put back' "$? $(tail -n 1 "$T/said") $(unchanged)" '1 *all mail would wait; main.cf and master.cf are as they were the same'
 chgrp postfix "$T/run" && chmod 2750 "$T/run"
+
+# Who may not connect is not told that nothing runs.
+chmod 644 "$T/postern.conf"
+setpriv --reuid 65534 --regid 65534 --clear-groups "$POSTERN" -c "$T/postern.conf" setup-postfix --config-dir "$T/postfix" --dry-run >"$T/said" 2>&1
+is 'without the right to connect to the sockets it says so' "$? $(cat "$T/said")" '6 *this needs root*'
 
 # The door before Dovecot, or what listens in its place.
 cp -p "$T/postern.conf" "$T/postern.without"

@@ -256,6 +256,10 @@ static void times_are_read_as_people_write_them(void **state)
         {"", -1},
         {"soon", -1},
         {"2023-13-01", -1},
+        {"2023-11-31", -1},
+        {"2023-02-29 08:30", -1},
+        {"2024-02-29", 1709164800},
+        {"23:00", 1700002800},
         {"2023-11-14 22:13 and more", -1},
         {"25:00", -1},
         {"2h ago", -1},
@@ -271,6 +275,38 @@ static void times_are_read_as_people_write_them(void **state)
         if (rc != (rows[i].wanted < 0 ? -1 : 0) || (rc == 0 && got != rows[i].wanted))
             fail_msg("\"%s\": %d, %lld, %s", rows[i].text, rc, (long long)got, e.text);
     }
+}
+
+static void a_time_of_day_since_when_has_passed(void **state)
+{
+    static const struct {
+        const char *zone, *text;
+        int64_t now_s, wanted; /* -1: an error */
+    } rows[] = {
+        {"UTC", "2h", 1700000000, 1700000000 - 7200},
+        {"UTC", "0s", 1700000000, 1700000000},
+        {"UTC", "22:13", 1700000000, 1700000000 - 20},
+        {"UTC", "22:14", 1700000000, 1700000040 - 86400},
+        {"UTC", "2023-11-14 22:13:20", 1700000000, 1700000000},
+        {"UTC", "2023-11-14 22:13:21", 1700000000, 1700000001},
+        {"UTC", "2023-11-31", 1700000000, -1},
+        /* In the night in which summer time begins there, and on the day after the one in which it ended. */
+        {"CET-1CEST,M3.5.0,M10.5.0/3", "23:00", 1711850400, 1711836000},
+        {"CET-1CEST,M3.5.0,M10.5.0/3", "23:00", 1730070000, 1730066400},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error e = {""};
+        int64_t got = -2;
+        int rc;
+
+        (void)setenv("TZ", rows[i].zone, 1);
+        rc = text_read_since(rows[i].text, rows[i].now_s, &got, &e);
+        if (rc != (rows[i].wanted < 0 ? -1 : 0) || (rc == 0 && got != rows[i].wanted))
+            fail_msg("\"%s\": %d, %lld, %s", rows[i].text, rc, (long long)got, e.text);
+    }
+    (void)setenv("TZ", "UTC", 1);
 }
 
 static void a_ranking_counts_by_name_and_sorts(void **state)
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_policy_request_is_read),
         cmocka_unit_test(numbers_and_addresses_that_are_none_are_errors),
         cmocka_unit_test(times_are_read_as_people_write_them),
+        cmocka_unit_test(a_time_of_day_since_when_has_passed),
         cmocka_unit_test(a_ranking_counts_by_name_and_sorts),
     };
 

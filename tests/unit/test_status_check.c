@@ -74,6 +74,11 @@ static void service_hidden(struct place *p)
     p->picture.services[0].state = SERVICE_HIDDEN;
 }
 
+static void service_silent(struct place *p)
+{
+    p->picture.services[0].state = SERVICE_SILENT;
+}
+
 static void no_service(struct place *p)
 {
     p->picture.n_services = p->picture.n_processes = 0;
@@ -156,6 +161,7 @@ static void each_trouble_has_its_level(void **state)
         {young_notices, CHECK_OK, " notices_waiting=2;;;0"},
         {service_down, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd is down | "},
         {service_hidden, CHECK_UNKNOWN, "POSTERN UNKNOWN - postern-policyd is not seen"},
+        {service_silent, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd is silent: it hangs, or its counters are"},
         {no_service, CHECK_CRITICAL, "POSTERN CRITICAL - no service is seen"},
         {listener_silent, CHECK_CRITICAL, "POSTERN CRITICAL - postern-policyd at unix:/run/p: does not answer | "},
         {no_directory, CHECK_CRITICAL, "POSTERN CRITICAL - there is no directory"},
@@ -274,6 +280,13 @@ static void a_tenant_older_than_max_age_is_told(void **state)
     p->tenant.when_stale = STALE_DEFER;
     assert_int_equal(check(p), CHECK_CRITICAL);
     says(p, " are 1d old, more than max_age, and its mail is deferred | ");
+    p->config.n_tenants = 0;
+    assert_int_equal(check(p), CHECK_OK);
+    p->picture.wall_s = NOW_S + 86401;
+    assert_int_equal(check(p), CHECK_WARNING);
+    says(p, "POSTERN WARNING - tenant contoso: the mailboxes' settings are 2d old, more than max_age | ");
+    p->picture.wall_s = NOW_S;
+    p->config.n_tenants = 1;
     p->tenant.name = "fabrikam";
     assert_int_equal(check(p), CHECK_WARNING);
     says(p, "settings of tenant fabrikam were never mirrored | ");
