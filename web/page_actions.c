@@ -2,6 +2,7 @@
 #include "core/access/act_log.h"
 #include "core/base/spool.h"
 #include "core/mail/list.h"
+#include "core/report/mailbox_of.h"
 #include "web/page.h"
 
 #include <fcntl.h>
@@ -211,6 +212,7 @@ int page_action(struct page *page)
     if (status == PAGE_NOT_FOUND)
         status = print_waiting(page, id) ? PAGE_OK : look_in_log(page, id);
     if (status == PAGE_NOT_FOUND)
-        (void)error_set(&page->e, "there is no such action, or not any more");
+        (void)error_set(&page->e, "%s",
+                        scope_is_all(page->scope) ? "there is no such action, or not any more" : NAME_NOT_SEEN);
     return status;
 }

@@ -172,15 +172,14 @@ int page_report(struct page *page)
 
 /* ---- decisions, and changes of settings ---- */
 
-/* The name, whosever it is: directory and journal are open. PAGE_OK, or another status with page->e. */
+/* The name, of a mailbox that may be seen: directory and journal are open. PAGE_OK, or another status with page->e. */
 static int find_user(struct page *page, const char **user, struct known *named)
 {
     if (*user == NULL)
         return PAGE_OK;
-    known_look(page->files, slice_of(*user), named);
+    known_look(page->files, page->scope, slice_of(*user), named);
     if (named->several[0] != '\0') {
-        (void)error_set(&page->e, "user is %s: which one? Give an address",
-                        scope_is_all(page->scope) ? named->several : "several");
+        (void)error_set(&page->e, "user is %s: which one? Give an address", named->several);
         return PAGE_BAD;
     }
     if (named->named != MAILBOX_NAME_NONE)

@@ -2,6 +2,7 @@
 #ifndef POSTERN_CORE_REPORT_KNOWN_H
 #define POSTERN_CORE_REPORT_KNOWN_H
 
+#include "core/access/role.h"
 #include "core/directory/mailbox_name.h"
 #include "core/report/files.h"
 #include "core/report/spellings.h"
@@ -20,10 +21,11 @@ struct known {
 
 /*
  * For any name of a mailbox (core/directory/mailbox_name.h), any login that was seen, "@domain" or a connector. What is
- * a login, of a mailbox or one that was seen, comes before display names. The configuration must be open; where
+ * a login, of a mailbox or one that was seen, comes before display names. Only what is of these tenants counts
+ * (scope: core/access/role.h): whether others have the name is not told. The configuration must be open; where
  * directory and journal can't be read, nothing is checked.
  */
-void known_look(struct report_files *files, struct slice name, struct known *out);
+void known_look(struct report_files *files, struct slice scope, struct slice name, struct known *out);
 
 /* By which the journal finds the name where it is a login without a mailbox; empty: it can be no login. */
 struct slice known_account(const struct known *known);

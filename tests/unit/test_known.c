@@ -89,7 +89,7 @@ static void a_name_is_somebodys_or_near_somebodys(void **state)
         struct known known;
         char hint[400], wanted[400];
 
-        known_look(&p->files, slice_of(rows[i].name), &known);
+        known_look(&p->files, SLICE(SCOPE_ALL), slice_of(rows[i].name), &known);
         assert_true(known.checked);
         if (known.exists != rows[i].exists || strcmp(known.mailbox, rows[i].mailbox) != 0 ||
             (!known.exists && strcmp(known.near, rows[i].near) != 0))
@@ -123,7 +123,7 @@ static void a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it(void **s
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct known known;
 
-        known_look(&p->files, slice_of(rows[i].name), &known);
+        known_look(&p->files, SLICE(SCOPE_ALL), slice_of(rows[i].name), &known);
         if (known.named != rows[i].named || strcmp(known.mailbox, rows[i].mailbox) != 0 ||
             !slice_starts_with(slice_of(known.several), slice_of(rows[i].several)) ||
             (rows[i].several[0] == '\0') != (known.several[0] == '\0') || known.exists != (known.several[0] == '\0'))
@@ -146,7 +146,7 @@ static void without_a_directory_nothing_is_checked(void **state)
     must(
         config_from_text(SLICE("directory = \"/nonexistent/directory\"; journal = \"\";"), "c", "/", &files.config, &e),
         &e);
-    known_look(&files, SLICE("anna@contoso.example"), &known);
+    known_look(&files, SLICE(SCOPE_ALL), SLICE("anna@contoso.example"), &known);
     assert_false(known.checked);
     assert_false(known.exists);
     files_close(&files);
