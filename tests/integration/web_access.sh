@@ -62,6 +62,7 @@ bob --role metrics
 bob
 END
 is 'what is no name, role or tenant makes none' "$refused" 22122222
+is 'nor is there a token for no time at all' "$(user token bob --role reader --expires 0s 2>&1; grep -c '^bob:' "$T/web-users")" '*good for nothing*0'
 is 'nor does a password that is short' "$(echo short | user add bob --role reader 2>&1; wc -l <"$T/web-users")" '*12 to 511 bytes*1'
 # typed ANSWER ANSWER: what the terminal shows, where the password is asked for.
 typed() { timeout 100 python3 -c '
