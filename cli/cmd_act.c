@@ -73,16 +73,18 @@ static int open_folder(const char *spool, uid_t user, struct error *e)
                      (unsigned long)user);
 }
 
-/* What can't be removed is hidden, so that nobody is woken by it again. */
+/*
+ * What can't be removed, such as a folder that is not empty, is hidden, so that nobody is woken by it again: by a name
+ * of ours, since its own may be as long as a name can be, and what is there already may not give way.
+ */
 static void put_away(const struct act_run *run, const char *name)
 {
-    char hidden[256];
-    struct buf b = BUF_OVER(hidden);
+    char hidden[64];
 
-    if (unlinkat(run->folder, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(run->folder, name, 0) == 0 || errno == ENOENT || unlinkat(run->folder, name, AT_REMOVEDIR) == 0)
         return;
-    buf_addf(&b, ".%s.refused", name);
-    if (b.full || renameat(run->folder, name, run->folder, hidden) != 0)
+    (void)snprintf(hidden, sizeof hidden, ".refused.%" PRIu64, clock_boot_ns());
+    if (renameat(run->folder, name, run->folder, hidden) != 0)
         (void)cli_fail(run->cli, "a request can't be removed: %s", strerror(errno));
 }
 
