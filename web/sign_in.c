@@ -182,8 +182,9 @@ static void try_password(struct sign_in *sign_in, struct trial *t)
     unsigned wait_s = take_tries(sign_in->access, t);
 
     if (wait_s > 0) {
-        log_say(sign_in->access->log, LEVEL_WARNING, "sign-in as %s by %s refused: too many tries",
-                quote(slice_of(t->name)).text, t->who.peer);
+        if (access_may_log(sign_in->access, "refused", slice_of(t->who.peer)))
+            log_say(sign_in->access->log, LEVEL_WARNING, "sign-in as %s by %s refused: too many tries",
+                    quote(slice_of(t->name)).text, t->who.peer);
         answer_later(t->request, 429, wait_s, "too many tries; wait");
         trial_free(t);
         return;

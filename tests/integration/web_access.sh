@@ -232,6 +232,8 @@ is 'a field that comes twice is refused' "$(code /api/v1/me "${right[@]}" -H 'X-
 is 'so is a name that is empty or not ASCII' "$(code /api/v1/me -H "X-Postern-Proxy: $secret" -H 'X-Remote-User;' "${groups[@]}") $(code /api/v1/me -H "X-Postern-Proxy: $secret" -H $'X-Remote-User: bj\xc3\xb6rn' "${groups[@]}") $(code /api/v1/me -H "X-Postern-Proxy: $secret" "${groups[@]}")" '403 400 403'
 is 'the fields have the names of the configuration and no other' "$(code /api/v1/me -H "X-Postern-Proxy: $secret" -H 'X-Postern-User: berta' -H 'X-Postern-Groups: postmasters')" 401
 is 'the log says who was not believed' "$(grep -c 'a request by uid [0-9]* says who asks, as a proxy does, but' "$T/web.log")" '[1-9]*'
+for _ in $(seq 60); do code /api/v1/me -H 'X-Remote-User: berta@contoso.example'; echo; done >"$T/codes"
+is 'and is not filled by who tries that again and again' "$(sort "$T/codes" | uniq -c | tr -s ' ') $(grep -c 'a request by uid [0-9]* says who asks' "$T/web.log")" ' 60 403 [1-3][0-9]'
 is 'the secret is not in it' "$(grep -c $secret "$T/web.log")" 0
 
 # ---- the configuration changes ----
