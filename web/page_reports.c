@@ -177,7 +177,7 @@ static int find_user(struct page *page, const char **user, struct known *named)
 {
     if (*user == NULL)
         return PAGE_OK;
-    known_look(page->files, page->scope, slice_of(*user), named);
+    known_look(page->files, page->scope, slice_of(*user), false, named);
     if (named->several[0] != '\0') {
         (void)error_set(&page->e, "user is %s: which one? Give an address", named->several);
         return PAGE_BAD;

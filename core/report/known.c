@@ -10,6 +10,7 @@
 struct known_search {
     struct report_files *files;
     struct slice scope, name;
+    bool suggest;
     struct login login;
     struct mailbox_found found; /* in the directory */
     struct known *out;
@@ -152,7 +153,7 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
     if (slice_ieq(mailbox, x->name) ||
         (x->out->spelled && spellings_have(x->files->config, &x->out->spellings, &spelled)))
         x->out->exists = true;
-    else if (!x->out->exists)
+    else if (x->suggest)
         weigh(x, mailbox);
     return !x->out->exists;
 }
@@ -204,7 +205,7 @@ static void look_through_all(struct known_search *x)
     uint32_t n = x->files->view != NULL ? directory_tenants(x->files->view) : 0;
     struct error e;
 
-    for (uint32_t i = 0; i < n && x->found.n == 0; i++)
+    for (uint32_t i = 0; i < n && x->suggest && x->found.n == 0; i++)
         if (tenant_is_of(x->files->view, x->scope, i))
             weigh_mailboxes(x, i);
     if (x->files->journal != NULL)
@@ -235,9 +236,9 @@ static void take_displayed(struct known_search *x)
     find_spellings(x->files, slice_of(x->out->mailbox), x->out);
 }
 
-void known_look(struct report_files *files, struct slice scope, struct slice name, struct known *out)
+void known_look(struct report_files *files, struct slice scope, struct slice name, bool suggest, struct known *out)
 {
-    struct known_search x = {.files = files, .scope = scope, .name = name, .out = out};
+    struct known_search x = {.files = files, .scope = scope, .name = name, .suggest = suggest, .out = out};
     struct error e;
 
     *out = (struct known){.checked = false};
@@ -252,7 +253,7 @@ void known_look(struct report_files *files, struct slice scope, struct slice nam
         out->checked = true;
         look_into_decisions(&x);
     }
-    if (!out->exists)
+    if (!out->exists && (suggest || x.found.n > 0))
         look_through_all(&x);
     if (!out->exists && x.found.n > 0)
         take_displayed(&x);
