@@ -101,8 +101,9 @@ static int read_request(const struct act_run *run, const char *name, struct act 
     if (rc != 0)
         return rc == SPOOL_NEVER ? -1 : 1;
     if (st.st_uid != run->user || (st.st_mode & 022) != 0 || st.st_nlink != 1)
-        rc = error_set(e, "user %lu wrote it (mode %03o); expected user %lu alone", (unsigned long)st.st_uid,
-                       (unsigned)st.st_mode & 0777, (unsigned long)run->user);
+        rc = error_set(e, "user %lu wrote it (mode %03o, links %lu); expected user %lu alone, and one link",
+                       (unsigned long)st.st_uid, (unsigned)st.st_mode & 0777, (unsigned long)st.st_nlink,
+                       (unsigned long)run->user);
     else if ((rc = act_read((struct slice){text, n}, act, e)) == 0 &&
              !slice_eq((struct slice){name, strlen(name) - strlen(ACT_ENDING)}, slice_of(act->id)))
         rc = error_set(e, "its name is not its id");
