@@ -40,10 +40,12 @@ static struct slice tenant_of(const struct page *page, const json_t *line)
 
 static void fill(const struct page *page, const json_t *line, struct value *cells)
 {
+    struct slice tenant = tenant_of(page, line);
+
     for (size_t i = 0; i < COLUMNS; i++)
         cells[i] = value_word_or_none(act_line_text(line, columns[i].name));
     cells[AT] = value_time(act_line_at(line));
-    cells[TENANT] = value_text(tenant_of(page, line));
+    cells[TENANT] = tenant.n > 0 ? value_text(tenant) : value_none();
 }
 
 static int read_log(struct page *page, struct act_log *log)

@@ -85,6 +85,7 @@ is 'and the log is printable ASCII' "$(LC_ALL=C grep -c '[^ -~]' "$W/log/actions
 is 'who is bound to a tenant changes its own' "$(ask bound '{"verb":"block","subject":"'$C'","reason":"x"}')" 'done*'
 is 'and no other' "$(ask abroad '{"verb":"unblock","subject":"'$C'","reason":"x"}')" 'refused no mailbox of the tenants fabrikam*'
 is 'nor a network' "$(ask bound '{"verb":"block","kind":"network","subject":"198.51.100.0/24","reason":"x"}')" 'refused*'
+is "of what is no tenant's the tenant is not known" "$(call admin actions | sed '$d' | jq -c '.data | map(.tenant) | unique')" '\[null,"contoso"\]'
 is 'who sees another tenant sees none of that' "$(call abroad actions | sed '$d' | jq -r '.data | map(.who) | unique | join(" ")')" abroad
 
 # ---- planted ones ----
