@@ -73,16 +73,18 @@ static int open_folder(const char *spool, uid_t user, struct error *e)
                      (unsigned long)user);
 }
 
-/* What can't be removed is hidden, so that nobody is woken by it again. */
+/*
+ * What can't be removed, such as a folder that is not empty, is hidden, so that nobody is woken by it again: by a name
+ * of ours, since its own may be as long as a name can be, and what is there already may not give way.
+ */
 static void put_away(const struct act_run *run, const char *name)
 {
-    char hidden[256];
-    struct buf b = BUF_OVER(hidden);
+    char hidden[64];
 
-    if (unlinkat(run->folder, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(run->folder, name, 0) == 0 || errno == ENOENT || unlinkat(run->folder, name, AT_REMOVEDIR) == 0)
         return;
-    buf_addf(&b, ".%s.refused", name);
-    if (b.full || renameat(run->folder, name, run->folder, hidden) != 0)
+    (void)snprintf(hidden, sizeof hidden, ".refused.%" PRIu64, clock_boot_ns());
+    if (renameat(run->folder, name, run->folder, hidden) != 0)
         (void)cli_fail(run->cli, "a request can't be removed: %s", strerror(errno));
 }
 
@@ -99,8 +101,9 @@ static int read_request(const struct act_run *run, const char *name, struct act 
     if (rc != 0)
         return rc == SPOOL_NEVER ? -1 : 1;
     if (st.st_uid != run->user || (st.st_mode & 022) != 0 || st.st_nlink != 1)
-        rc = error_set(e, "user %lu wrote it (mode %03o); expected user %lu alone", (unsigned long)st.st_uid,
-                       (unsigned)st.st_mode & 0777, (unsigned long)run->user);
+        rc = error_set(e, "user %lu wrote it (mode %03o, links %lu); expected user %lu alone, and one link",
+                       (unsigned long)st.st_uid, (unsigned)st.st_mode & 0777, (unsigned long)st.st_nlink,
+                       (unsigned long)run->user);
     else if ((rc = act_read((struct slice){text, n}, act, e)) == 0 &&
              !slice_eq((struct slice){name, strlen(name) - strlen(ACT_ENDING)}, slice_of(act->id)))
         rc = error_set(e, "its name is not its id");

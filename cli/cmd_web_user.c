@@ -193,8 +193,12 @@ static int token(struct cli *cli, struct wanted *w, const char *name)
         return status;
     if (w->expires == NULL)
         return cli_usage(cli, "--expires is missing: a time such as 90d, or never");
-    if (strcmp(w->expires, "never") != 0 && duration_parse(slice_of(w->expires), &seconds, &e) != 0)
-        return cli_usage(cli, "--expires: %s", e.text);
+    if (strcmp(w->expires, "never") != 0) {
+        if (duration_parse(slice_of(w->expires), &seconds, &e) != 0)
+            return cli_usage(cli, "--expires: %s", e.text);
+        if (seconds == 0) /* which the file takes for never */
+            return cli_usage(cli, "--expires: a token for %s would be good for nothing", w->expires);
+    }
     if (token_make(text, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     access_digest(slice_of(text), SLICE(""), digest);

@@ -17,7 +17,7 @@ static void look_apart(const struct cli *cli, struct slice name, int to)
     if (nowhere >= 0)
         (void)dup2(nowhere, STDERR_FILENO);
     if (files_leave_root(&own, &e) == 0)
-        known_look(&own, name, &found);
+        known_look(&own, SLICE(SCOPE_ALL), name, true, &found);
     (void)write_whole(to, (struct slice){(const char *)&found, sizeof found});
     _exit(0);
 }

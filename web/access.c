@@ -40,6 +40,11 @@ static void be_account(struct who *out, enum way way, struct slice name, enum ro
     KEEP(out->scope, role > ROLE_VIEWER ? tenants : SLICE(""));
 }
 
+bool access_may_log(const struct access *access, const char *what, struct slice whose)
+{
+    return tries_take(access->tries, what, whose, clock_boot_ns()) == 0;
+}
+
 /* ---- by a proxy ---- */
 
 /* Visible ASCII and blanks inside; the guard let no control character pass but a tab. */
@@ -78,8 +83,9 @@ static int by_groups(const struct access *access, struct slice user, const char 
             return 0;
         }
     }
-    log_say(access->log, LEVEL_NOTICE, "%s, whom the proxy names, is in none of the groups of web.proxy.roles",
-            quote(user).text);
+    if (access_may_log(access, "groups", user))
+        log_say(access->log, LEVEL_NOTICE, "%s, whom the proxy names, is in none of the groups of web.proxy.roles",
+                quote(user).text);
     return refuse(refused, 403,
                   "you are signed in, but in no group that may come here: ask who runs this relay "
                   "(web.proxy.roles in postern.conf)");
@@ -96,12 +102,13 @@ static int by_proxy(const struct access *access, struct evhttp_request *request,
     access_digest(slice_of(secret), SLICE(""), digest);
     if (!out->is_unix || access->proxy_digest[0] == '\0' || secret == NULL ||
         !access_same(slice_of(digest), slice_of(access->proxy_digest))) {
-        log_say(access->log, LEVEL_WARNING, "a request by %s says who asks, as a proxy does, but %s: refused",
-                out->peer,
-                !out->is_unix                     ? "comes over TCP"
-                : access->proxy_digest[0] == '\0' ? "web.proxy is not set"
-                : secret == NULL                  ? "has no X-Postern-Proxy with the secret"
-                                                  : "has not the secret of web.proxy.secret_file");
+        if (access_may_log(access, "proxy", slice_of(out->peer)))
+            log_say(access->log, LEVEL_WARNING, "a request by %s says who asks, as a proxy does, but %s: refused",
+                    out->peer,
+                    !out->is_unix                     ? "comes over TCP"
+                    : access->proxy_digest[0] == '\0' ? "web.proxy is not set"
+                    : secret == NULL                  ? "has no X-Postern-Proxy with the secret"
+                                                      : "has not the secret of web.proxy.secret_file");
         return refuse(refused, 403, "this says who asks, and is not from the proxy that may");
     }
     out->by_proxy = true;
@@ -120,8 +127,8 @@ static int by_token(struct access *access, struct slice token, struct who *out, 
     const struct account *account = accounts_with_token(people_now(access->people), token, clock_wall_s());
 
     if (account == NULL) {
-        /* It can't be guessed: what is counted is how often that is logged. */
-        if (tries_take(access->tries, "token", slice_of(out->peer), clock_boot_ns()) == 0)
+        /* It can't be guessed: how often that is tried needs no bound. */
+        if (access_may_log(access, "token", slice_of(out->peer)))
             log_say(access->log, LEVEL_WARNING, "a request by %s has a token that is none, or not any more", out->peer);
         return refuse(refused, 401, "there is no such token, or not any more");
     }

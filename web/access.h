@@ -51,6 +51,9 @@ void access_end(struct access *access);
  * changed. */
 int access_follow(struct access *access, const struct web_config *config, struct error *e);
 
+/* May that be logged of somebody? As often as a try may fail, so that nobody fills the disk with what is refused. */
+bool access_may_log(const struct access *access, const char *what, struct slice whose);
+
 /* Is somebody still who they were, later in the same request? */
 bool access_still(struct access *access, const struct who *who);
 

@@ -87,17 +87,6 @@ static void on_work(struct job *job)
 
 /* ---- in the loop's thread ---- */
 
-static void reply_error(const struct asking *a)
-{
-    char text[sizeof a->e.text];
-    struct buf b = BUF_OVER(text);
-
-    /* answer_error takes a sentence without quotes. */
-    for (const char *c = a->e.text; *c != '\0'; c++)
-        buf_add_char(&b, *c == '"' || *c == '\\' ? '\'' : *c);
-    answer_error(a->request, a->status, text);
-}
-
 static void on_done(struct job *job)
 {
     struct asking *a = (struct asking *)job;
@@ -110,7 +99,7 @@ static void on_done(struct job *job)
         buf_addf(&b, "{\"data\": {\"id\": \"%s\", \"state\": \"waiting\"}}\n", a->act.id);
         answer_now(a->request, 202, TYPE_JSON, buf_slice(&b));
     } else {
-        reply_error(a);
+        answer_error(a->request, a->status, a->e.text);
     }
     free(a);
 }
@@ -160,9 +149,9 @@ void acts_serve(struct acts *acts, const struct who *who, struct evhttp_request 
     if (access_change(who, request, &refused) != 0)
         answer_error(request, refused.status, refused.text);
     else if (read_body(request, &a->act, &a->e) != 0 || sign(&a->act, who, &a->e) != 0)
-        reply_error(a);
+        answer_error(request, a->status, a->e.text);
     else if (pool_add(acts->pool, &a->job) != 0)
-        answer_error(request, 503, "too many ask at a time; try again");
+        answer_later(request, 503, 2, "too many ask at a time; try again");
     else
         return;
     free(a);

@@ -1,8 +1,10 @@
 #include "web/answers.h"
 
 #include "core/base/clock.h"
+#include "core/report/text.h"
 #include "web/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What is kept; a whole page of rows has some hundred kilobytes. */
@@ -76,19 +78,24 @@ void answer_now(struct evhttp_request *request, int status, const char *type, st
 
 void answer_error(struct evhttp_request *request, int status, const char *text)
 {
-    char line[400];
+    char line[TEXT_CELL_MAX + 16];
     struct buf b = BUF_OVER(line);
 
     if (status == 401) /* RFC 9110 15.5.2 */
         (void)evhttp_add_header(evhttp_request_get_output_headers(request), "WWW-Authenticate", "Bearer");
-    buf_addf(&b, "{\"error\": \"%s\"}\n", text);
+    buf_add(&b, SLICE("{\"error\": "));
+    text_add_json(&b, slice_of(text));
+    buf_add(&b, SLICE("}\n"));
     answer_now(request, status, TYPE_JSON, buf_slice(&b));
 }
 
-static void no_room(struct evhttp_request *request, const char *why)
+void answer_later(struct evhttp_request *request, int status, unsigned wait_s, const char *text)
 {
-    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "1");
-    answer_now(request, HTTP_SERVUNAVAIL, TYPE_TEXT, slice_of(why));
+    char seconds[16];
+
+    (void)snprintf(seconds, sizeof seconds, "%u", wait_s);
+    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", seconds);
+    answer_error(request, status, text);
 }
 
 static void answer_remove(struct answer *answer)
@@ -118,7 +125,7 @@ static void make_room(struct answers *answers)
 static void reply(struct evhttp_request *request, const struct answer_text *text)
 {
     if (text->text == NULL)
-        no_room(request, "out of memory\n");
+        answer_later(request, HTTP_SERVUNAVAIL, 1, "out of memory");
     else
         answer_now(request, text->status, text->type, (struct slice){text->text, text->n});
 }
@@ -212,7 +219,7 @@ void answers_serve(struct answers *answers, struct evhttp_request *request, cons
     if ((one = malloc(sizeof *one)) == NULL ||
         (answer == NULL && (answer = begin(answers, what, scope, target, holds_ms)) == NULL)) {
         free(one);
-        no_room(request, "too much is asked for at a time; try again\n");
+        answer_later(request, HTTP_SERVUNAVAIL, 1, "too much is asked for at a time; try again");
         return;
     }
     one->request = request;

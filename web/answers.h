@@ -39,8 +39,10 @@ void answers_serve(struct answers *answers, struct evhttp_request *request, cons
 
 /* A reply of one line, without a body for HEAD. */
 void answer_now(struct evhttp_request *request, int status, const char *type, struct slice text);
-/* The same, of an error: a sentence of ours, as JSON. */
+/* The same, of an error: a sentence, as JSON. */
 void answer_error(struct evhttp_request *request, int status, const char *text);
+/* The same, of one that may be gone after so long: Retry-After says it. */
+void answer_later(struct evhttp_request *request, int status, unsigned wait_s, const char *text);
 #define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_JSON "application/json"
 /* The phrase of a status (RFC 9110 15). */

@@ -331,8 +331,7 @@ void live_serve(struct live *live, struct access *access, const struct who *who,
     struct looker *looker = make_room(live, who) ? malloc(sizeof *looker) : NULL;
 
     if (looker == NULL) {
-        (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "60");
-        answer_now(request, HTTP_SERVUNAVAIL, TYPE_TEXT, SLICE("as many look on as can be served; try again later\n"));
+        answer_later(request, HTTP_SERVUNAVAIL, 60, "as many look on as can be served; try again later");
         return;
     }
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "X-Accel-Buffering", "no");

@@ -2,6 +2,7 @@
 #include "core/access/act_log.h"
 #include "core/base/spool.h"
 #include "core/mail/list.h"
+#include "core/report/mailbox_of.h"
 #include "web/page.h"
 
 #include <fcntl.h>
@@ -39,10 +40,12 @@ static struct slice tenant_of(const struct page *page, const json_t *line)
 
 static void fill(const struct page *page, const json_t *line, struct value *cells)
 {
+    struct slice tenant = tenant_of(page, line);
+
     for (size_t i = 0; i < COLUMNS; i++)
         cells[i] = value_word_or_none(act_line_text(line, columns[i].name));
     cells[AT] = value_time(act_line_at(line));
-    cells[TENANT] = value_text(tenant_of(page, line));
+    cells[TENANT] = tenant.n > 0 ? value_text(tenant) : value_none();
 }
 
 static int read_log(struct page *page, struct act_log *log)
@@ -211,6 +214,7 @@ int page_action(struct page *page)
     if (status == PAGE_NOT_FOUND)
         status = print_waiting(page, id) ? PAGE_OK : look_in_log(page, id);
     if (status == PAGE_NOT_FOUND)
-        (void)error_set(&page->e, "there is no such action, or not any more");
+        (void)error_set(&page->e, "%s",
+                        scope_is_all(page->scope) ? "there is no such action, or not any more" : NAME_NOT_SEEN);
     return status;
 }

@@ -26,7 +26,7 @@ static int read_question(struct page *page, struct question *q)
             return error_set(&page->e, "line: expected a line of postern's log");
         rc = question_read_log_line(q, from, &page->e);
         (void)fclose(from);
-        return rc;
+        return rc == 0 ? 0 : error_prefix(&page->e, "line");
     }
     q->paths = true;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

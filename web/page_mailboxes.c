@@ -115,9 +115,7 @@ int page_mailbox(struct page *page)
     page_try_journal(page);
     if (files_open_history(page->files, &e) != 0)
         page->out->remark(page->out, REMARK_WARNING, e.text);
-    found = mailbox_report(&c, page->files, page->asked->rest, page->out, &page->e);
-    if (found == 0 && !scope_is_all(page->scope)) /* whose it is, if it is several people's, may be for others */
-        (void)error_set(&page->e, "nothing of that name is known of the tenants that you see");
+    found = mailbox_report(&c, page->files, page->scope, page->asked->rest, page->out, &page->e);
     return found > 0 ? PAGE_OK : found == 0 ? PAGE_NOT_FOUND : PAGE_NO_FILE;
 }
 

@@ -172,19 +172,30 @@ int page_report(struct page *page)
 
 /* ---- decisions, and changes of settings ---- */
 
-/* The name, whosever it is: directory and journal are open. PAGE_OK, or another status with page->e. */
+/* The name, of a mailbox that may be seen: directory and journal are open. PAGE_OK, or another status with page->e. */
 static int find_user(struct page *page, const char **user, struct known *named)
 {
     if (*user == NULL)
         return PAGE_OK;
-    known_look(page->files, slice_of(*user), named);
+    known_look(page->files, page->scope, slice_of(*user), false, named);
     if (named->several[0] != '\0') {
-        (void)error_set(&page->e, "user is %s: which one? Give an address",
-                        scope_is_all(page->scope) ? named->several : "several");
+        (void)error_set(&page->e, "user is %s: which one? Give an address", named->several);
         return PAGE_BAD;
     }
     if (named->named != MAILBOX_NAME_NONE)
         *user = named->mailbox;
+    return PAGE_OK;
+}
+
+/* Verdicts add up; of all others what comes twice is left, and told (asked_check). */
+static int take_wanted(struct page *page, struct decisions_wanted *wanted, const char *name, int64_t now_s)
+{
+    bool adds_up = strcmp(name, "verdict") == 0;
+    const char *value = asked_value(page->asked, name);
+
+    for (; value != NULL; value = adds_up ? asked_value(page->asked, name) : NULL)
+        if (decisions_want(wanted, name, value, now_s, &page->e) != 0)
+            return PAGE_BAD;
     return PAGE_OK;
 }
 
@@ -199,10 +210,8 @@ int page_log(struct page *page)
 
     if (named == NULL)
         return PAGE_NO_FILE;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (const char *value; status == PAGE_OK && (value = asked_value(page->asked, names[i])) != NULL;)
-            if (decisions_want(&wanted, names[i], value, now_s, &page->e) != 0)
-                status = PAGE_BAD;
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == PAGE_OK; i++)
+        status = take_wanted(page, &wanted, names[i], now_s);
     if (status == PAGE_OK)
         status = rows_needed(page, &wanted.most);
     if (status == PAGE_OK && files_open_journal(page->files, &page->e) != 0)
@@ -237,15 +246,14 @@ int page_changes(struct page *page)
 {
     struct settings_wanted wanted = {
         .newest_first = true, .user = asked_value(page->asked, "user"), .scope = page->scope};
-    const char *since = asked_value(page->asked, "since");
     struct known *named = calloc(1, sizeof *named);
     int status = rows_needed(page, &wanted.most);
     size_t n;
 
     if (named == NULL)
         return PAGE_NO_FILE;
-    if (status == PAGE_OK && since != NULL && text_read_since(since, clock_wall_s(), &wanted.since_s, &page->e) != 0)
-        status = PAGE_BAD;
+    if (status == PAGE_OK)
+        status = take_since(page, &wanted.since_s);
     if (status == PAGE_OK &&
         (files_open_directory(page->files, &page->e) != 0 || files_open_history(page->files, &page->e) != 0))
         status = PAGE_NO_FILE;

@@ -293,7 +293,7 @@ enum refusal request_head_read(struct slice head, const struct site *site, struc
         return refusal;
     if (fields.expect.p != NULL && !slice_ieq(fields.expect, SLICE("100-continue")))
         return REFUSAL_EXPECTATION;
-    out->waits = fields.expect.p != NULL && out->body > 0;
+    out->waits = fields.expect.p != NULL && out->body > 0 && !out->closes; /* not in HTTP/1.0 (RFC 9110 10.1.1) */
     out->closes |= has_word(fields.connection, SLICE("close"));
     return REFUSAL_NONE;
 }

@@ -148,8 +148,8 @@ static bool has_method(const struct route *route, struct evhttp_request *request
     if (is_method(route, request))
         return true;
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", route->changes ? "POST" : "GET, HEAD");
-    answer_now(request, HTTP_BADMETHOD, TYPE_TEXT,
-               route->changes ? SLICE("this is a change, by POST\n") : SLICE("this is only read, by GET or HEAD\n"));
+    answer_error(request, HTTP_BADMETHOD,
+                 route->changes ? "this is a change, by POST" : "this is only read, by GET or HEAD");
     return false;
 }
 
@@ -213,6 +213,8 @@ void routes_serve(void *arg, struct evhttp_request *request)
             found = &routes[i];
     if (found != NULL)
         serve(arg, found, request);
+    else if (slice_starts_with(path, SLICE("/api/")))
+        answer_error(request, HTTP_NOTFOUND, "there is no such path");
     else if (!is_unix || !serve_page(arg, path, request))
         answer_now(request, HTTP_NOTFOUND, TYPE_TEXT, SLICE("there is no such page\n"));
 }

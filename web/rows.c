@@ -1,6 +1,7 @@
 #include "web/rows.h"
 
 #include "core/base/buf.h"
+#include "core/report/mailbox_of.h"
 #include "web/routes.h"
 
 static struct rows *rows_of(struct printer *p)
@@ -139,7 +140,7 @@ int rows_judge(const struct rows *rows, struct page *page)
         return PAGE_NOT_FOR_YOU;
     }
     if (!rows->own) {
-        (void)error_set(&page->e, "nothing of that name is known of the tenants that you see");
+        (void)error_set(&page->e, NAME_NOT_SEEN);
         return PAGE_NOT_FOUND;
     }
     return PAGE_OK;

@@ -14,7 +14,10 @@
 
 /* How often connections are looked at, and accepting is resumed after there was no room. */
 static const struct timeval sweep_time = {.tv_usec = 250000};
-/* How long bytes are read and dropped behind the last reply, since closing upon them could take the reply away. */
+/*
+ * How long the connection stays behind the last reply, since closing upon bytes that come meanwhile could take the
+ * reply away; no longer than the client does.
+ */
 #define LINGER_NS NS_PER_S
 
 /*
@@ -184,13 +187,26 @@ static struct bufferevent *on_visit(struct event_base *base, void *arg)
     return visit->bev;
 }
 
+/* And has left nothing unread behind, upon which closing could take the reply away. */
+static bool client_has_left(const struct visit *visit)
+{
+    char byte;
+    ssize_t n = recv(bufferevent_getfd(visit->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 static void visit_look(struct visit *visit)
 {
     const struct server *server = visit->server;
     size_t unsent = evbuffer_get_length(bufferevent_get_output(visit->bev));
 
+    if (!visit->left && evhttp_has_left(visit)) {
+        visit->left = true;
+        visit->since_ns = server->now_ns;
+    }
     if (visit->left) {
-        if (server->now_ns - visit->since_ns > LINGER_NS)
+        if (client_has_left(visit) || server->now_ns - visit->since_ns > LINGER_NS)
             visit_end(visit);
         return;
     }
@@ -198,9 +214,7 @@ static void visit_look(struct visit *visit)
     if (visit->serving > 0 && (unsent == 0 || unsent != visit->unsent))
         visit->since_ns = server->now_ns;
     visit->unsent = unsent;
-    if ((visit->left = evhttp_has_left(visit)))
-        visit->since_ns = server->now_ns;
-    else if (server->now_ns > visit->since_ns + server->config.request_s * NS_PER_S)
+    if (server->now_ns > visit->since_ns + server->config.request_s * NS_PER_S)
         visit_drop(visit);
 }
 

@@ -30,15 +30,6 @@ struct trial {
 
 /* ---- replies ---- */
 
-static void reply_later(struct evhttp_request *request, int status, unsigned wait_s, const char *text)
-{
-    char seconds[16];
-
-    (void)snprintf(seconds, sizeof seconds, "%u", wait_s);
-    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", seconds);
-    answer_error(request, status, text);
-}
-
 static void reply_who(const struct access *access, const struct who *who, struct evhttp_request *request)
 {
     static const char *const ways[] = {
@@ -191,9 +182,10 @@ static void try_password(struct sign_in *sign_in, struct trial *t)
     unsigned wait_s = take_tries(sign_in->access, t);
 
     if (wait_s > 0) {
-        log_say(sign_in->access->log, LEVEL_WARNING, "sign-in as %s by %s refused: too many tries",
-                quote(slice_of(t->name)).text, t->who.peer);
-        reply_later(t->request, 429, wait_s, "too many tries; wait");
+        if (access_may_log(sign_in->access, "refused", slice_of(t->who.peer)))
+            log_say(sign_in->access->log, LEVEL_WARNING, "sign-in as %s by %s refused: too many tries",
+                    quote(slice_of(t->name)).text, t->who.peer);
+        answer_later(t->request, 429, wait_s, "too many tries; wait");
         trial_free(t);
         return;
     }
@@ -205,7 +197,7 @@ static void try_password(struct sign_in *sign_in, struct trial *t)
     t->job.done = on_done;
     if (pool_add(sign_in->pool, &t->job) != 0) {
         give_back(sign_in->access, t);
-        reply_later(t->request, 503, 2, "too many sign in at a time; try again");
+        answer_later(t->request, 503, 2, "too many sign in at a time; try again");
         trial_free(t);
     }
 }
@@ -223,7 +215,7 @@ void sign_in_serve(struct sign_in *sign_in, const struct who *who, struct evhttp
     } else if (!access_cookie_name(who, request, name)) {
         answer_error(request, 403, "expected HTTPS, as the proxy of web.proxy says it, or localhost");
     } else if ((t = calloc(1, sizeof *t)) == NULL) {
-        reply_later(request, 503, 2, "no memory; try again");
+        answer_later(request, 503, 2, "no memory; try again");
     } else if (!read_body(request, t)) {
         answer_error(request, 400, "expected name and password, as JSON");
         trial_free(t);

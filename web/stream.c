@@ -50,6 +50,7 @@ struct stream {
     bool sending; /* a piece of it is under way */
     bool done;    /* the job */
     /* of the job */
+    bool checked, misasked; /* the query, before the first piece; something of it is not taken here */
     struct asked *asked;
     struct rows *rows;
     enum format format;
@@ -83,11 +84,27 @@ bool stream_wanted(struct slice target)
 
 /* ---- making; in a thread ---- */
 
-/* Waits until the piece before was taken. False: nobody takes any more. */
+/* All that is asked for is read before the first row. */
+static bool is_asked_well(struct stream *s)
+{
+    struct error e;
+
+    if (!s->checked)
+        s->misasked = asked_check(s->asked, &e) != 0;
+    s->checked = true;
+    return !s->misasked;
+}
+
+/* Waits until the piece before was taken. False: nobody takes any more, or it is not to be had. */
 static bool hand_over(struct stream *s)
 {
     bool goes_on;
 
+    if (!is_asked_well(s)) {
+        s->rows->printer.enough = true;
+        s->n = 0;
+        return false;
+    }
     (void)pthread_mutex_lock(&s->lock);
     while (!s->gone && evbuffer_get_length(s->ready) > 0)
         (void)pthread_cond_wait(&s->taken, &s->lock);
@@ -187,7 +204,7 @@ static void on_work(struct job *job)
     if ((to = fopencookie(s, "w", calls)) == NULL)
         return;
     s->status = make_rows(s, to);
-    if (s->status == PAGE_OK && asked_check(s->asked, &s->e) != 0)
+    if ((s->misasked || s->status == PAGE_OK) && asked_check(s->asked, &s->e) != 0)
         s->status = PAGE_BAD;
     if (fclose(to) == 0 && s->status == PAGE_OK && s->n > 0)
         (void)hand_over(s);
@@ -399,9 +416,7 @@ void stream_serve(struct streams *streams, const struct route *route, const stru
     struct stream *s = stream_new(streams, route, who, request);
 
     if (s == NULL) {
-        (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "10");
-        answer_now(request, HTTP_SERVUNAVAIL, TYPE_TEXT,
-                   SLICE("as many are fetched as can be made; try again later\n"));
+        answer_later(request, HTTP_SERVUNAVAIL, 10, "as many are fetched as can be made; try again later");
         return;
     }
     TAILQ_INSERT_TAIL(&streams->all, s, links);

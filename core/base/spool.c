@@ -264,7 +264,7 @@ int spool_get_stat(int folder, const char *name, size_t most, char **text, size_
     ssize_t got = -1;
 
     if (fd < 0) {
-        result = errno == ELOOP ? SPOOL_NEVER : -1;
+        result = errno == ELOOP || errno == ENXIO ? SPOOL_NEVER : -1; /* a symbolic link, a socket */
         (void)error_set(e, "%s: %s", name, strerror(errno));
         return result;
     }

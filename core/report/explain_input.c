@@ -170,7 +170,7 @@ int question_read_log_line(struct question *q, FILE *from, struct error *e)
     } else {
         event = find_event(q->input, n, "event=decision");
         if (event == NULL)
-            return error_set(e, "standard input holds no \"event=decision\": expected one line of postern's log");
+            return error_set(e, "that is no line of postern's log: it has no \"event=decision\"");
         take_text_event(q, event, n - (size_t)(event - q->input));
     }
     if (slice_eq(q->tls, SLICE("none")))

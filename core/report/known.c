@@ -2,13 +2,15 @@
 
 #include "core/config/config_table.h"
 #include "core/directory/directory_record.h"
+#include "core/report/mailbox_of.h"
 #include "core/report/text.h"
 
 #include <strings.h>
 
 struct known_search {
     struct report_files *files;
-    struct slice name;
+    struct slice scope, name;
+    bool suggest;
     struct login login;
     struct mailbox_found found; /* in the directory */
     struct known *out;
@@ -94,13 +96,15 @@ static void look_up_spelled(struct known_search *x, uint32_t tenant)
         found_mailbox(x, tenant, &refs[0].id);
 }
 
+/* Whose it is, is not looked at: it is for who sees all tenants. */
 static void look_up_domain(struct known_search *x)
 {
     char domain[ADDRESS_MAX + 1];
     struct domain_fact fact;
     size_t n;
 
-    if (domain_canonical((struct slice){x->name.p + 1, x->name.n - 1}, domain, sizeof domain, &n) &&
+    if (scope_is_all(x->scope) &&
+        domain_canonical((struct slice){x->name.p + 1, x->name.n - 1}, domain, sizeof domain, &n) &&
         directory_domain(x->files->view, (struct slice){domain, n}, &fact) == DIRECTORY_FOUND)
         x->out->exists = true;
 }
@@ -127,11 +131,12 @@ static void look_into_directory(struct known_search *x)
     if (x->name.n > 1 && x->name.p[0] == '@')
         look_up_domain(x);
     else
-        (void)mailbox_named(x->files->view, EVERY_TENANT, x->name, &x->found);
+        (void)mailbox_named_of(x->files->view, x->scope, x->name, &x->found);
     if (x->found.name == MAILBOX_NAME_LOGIN)
         found_mailbox(x, x->found.first[0].tenant, &x->found.first[0].id);
     for (uint32_t i = 0; i < n && !x->out->exists; i++)
-        look_up_spelled(x, i);
+        if (tenant_is_of(x->files->view, x->scope, i))
+            look_up_spelled(x, i);
 }
 
 /* ---- what was seen, and the operator's lists ---- */
@@ -141,13 +146,14 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
     struct known_search *x = arg;
     struct spelled spelled;
 
-    (void)tenant;
     (void)usage;
+    if (!scope_has(x->scope, tenant))
+        return true;
     spelled_read(x->files->config, mailbox, &spelled);
     if (slice_ieq(mailbox, x->name) ||
         (x->out->spelled && spellings_have(x->files->config, &x->out->spellings, &spelled)))
         x->out->exists = true;
-    else if (!x->out->exists)
+    else if (x->suggest)
         weigh(x, mailbox);
     return !x->out->exists;
 }
@@ -157,8 +163,11 @@ static bool is_listed(const struct known_search *x)
     const struct config *c = x->files->config;
 
     for (size_t i = 0; i < c->n_connectors; i++)
-        if (slice_eq(x->name, slice_of(c->connectors[i].name)))
+        if (slice_eq(x->name, slice_of(c->connectors[i].name)) &&
+            scope_has(x->scope, slice_of(c->connectors[i].tenant)))
             return true;
+    if (!scope_is_all(x->scope)) /* the lists are those of the whole relay */
+        return false;
     return list_has_login(c->smtp_auth.logins, &x->login, NULL) ||
            list_has_login(c->smtp_auth.on_premises, &x->login, NULL) ||
            list_has_login(c->smtp_auth.allow, &x->login, NULL) || list_has_login(c->smtp_auth.deny, &x->login, NULL);
@@ -170,6 +179,8 @@ static bool each_record(void *arg, const struct journal_record *r)
 {
     struct known_search *x = arg;
 
+    if (!scope_has(x->scope, slice_of(r->tenant)))
+        return true;
     x->out->exists = slice_ieq(x->name, slice_of(r->login)) || slice_ieq(x->name, slice_of(r->mailbox)) ||
                      slice_ieq(x->name, slice_of(r->connector)) || known_is(x->files->config, x->out, r);
     return !x->out->exists;
@@ -194,8 +205,9 @@ static void look_through_all(struct known_search *x)
     uint32_t n = x->files->view != NULL ? directory_tenants(x->files->view) : 0;
     struct error e;
 
-    for (uint32_t i = 0; i < n && x->found.n == 0; i++)
-        weigh_mailboxes(x, i);
+    for (uint32_t i = 0; i < n && x->suggest && x->found.n == 0; i++)
+        if (tenant_is_of(x->files->view, x->scope, i))
+            weigh_mailboxes(x, i);
     if (x->files->journal != NULL)
         (void)journal_usage(x->files->journal, &(struct usage_query){.sent = false}, each_used, x, &e);
 }
@@ -224,9 +236,9 @@ static void take_displayed(struct known_search *x)
     find_spellings(x->files, slice_of(x->out->mailbox), x->out);
 }
 
-void known_look(struct report_files *files, struct slice name, struct known *out)
+void known_look(struct report_files *files, struct slice scope, struct slice name, bool suggest, struct known *out)
 {
-    struct known_search x = {.files = files, .name = name, .out = out};
+    struct known_search x = {.files = files, .scope = scope, .name = name, .suggest = suggest, .out = out};
     struct error e;
 
     *out = (struct known){.checked = false};
@@ -241,7 +253,7 @@ void known_look(struct report_files *files, struct slice name, struct known *out
         out->checked = true;
         look_into_decisions(&x);
     }
-    if (!out->exists)
+    if (!out->exists && (suggest || x.found.n > 0))
         look_through_all(&x);
     if (!out->exists && x.found.n > 0)
         take_displayed(&x);

@@ -8,6 +8,7 @@
 #include "core/directory/mailbox_name.h"
 #include "core/journal/cloud_use.h"
 #include "core/report/explain.h"
+#include "core/report/mailbox_of.h"
 #include "core/report/text.h"
 
 #include <stdlib.h>
@@ -261,14 +262,15 @@ struct mailbox_asked {
 };
 
 /* 1; 0 with e; -1 with e. */
-static int find(const struct decide_context *c, struct slice name, struct mailbox_asked *out, struct error *e)
+static int find(const struct decide_context *c, struct slice scope, struct slice name, struct mailbox_asked *out,
+                struct error *e)
 {
     struct mailbox_found *named = &out->named;
     char text[1024];
     struct buf b = BUF_OVER(text);
     struct login login;
     enum directory_result result =
-        c->view != NULL ? mailbox_named(c->view, EVERY_TENANT, name, named) : DIRECTORY_NOT_FOUND;
+        c->view != NULL ? mailbox_named_of(c->view, scope, name, named) : DIRECTORY_NOT_FOUND;
 
     out->login = name;
     if (result == DIRECTORY_DAMAGED)
@@ -289,7 +291,8 @@ static int find(const struct decide_context *c, struct slice name, struct mailbo
     login_parse(name, &login);
     if (login.kind != LOGIN_BAD)
         return 1;
-    (void)error_set(e, "nobody has that name, and nobody can sign in with it");
+    (void)error_set(e, "%s",
+                    scope_is_all(scope) ? "nobody has that name, and nobody can sign in with it" : NAME_NOT_SEEN);
     return 0;
 }
 
@@ -316,16 +319,36 @@ static int put_mailbox(const struct decide_context *c, struct report_files *f, c
     return 1;
 }
 
-int mailbox_report(const struct decide_context *c, struct report_files *f, struct slice name, struct printer *out,
-                   struct error *e)
+/*
+ * Is the login that was asked about not these tenants' alone? Mailboxes of others may have it, too, or without a domain
+ * it may be another tenant's: its blocks and limits are then for who sees all.
+ */
+static bool is_shared(const struct decide_context *c, struct slice scope, const struct mailbox_asked *m)
+{
+    const struct identity *id = &m->basic.verdict.identity;
+    bool own = id->tenant != NULL && scope_has(scope, slice_of(id->tenant->name));
+
+    for (unsigned i = 0; i < id->n_claims; i++)
+        own &= tenant_is_of(c->view, scope, id->claims[i].tenant);
+    return m->known && !own && !scope_is_all(scope);
+}
+
+int mailbox_report(const struct decide_context *c, struct report_files *f, struct slice scope, struct slice name,
+                   struct printer *out, struct error *e)
 {
     struct mailbox_asked *m = calloc(1, sizeof *m);
     int result;
 
     if (m == NULL)
         return error_set(e, "out of memory");
-    if ((result = find(c, name, m, e)) == 1) {
+    if ((result = find(c, scope, name, m, e)) == 1) {
         ask(c, m->login, "PLAIN", &m->basic);
+        if (is_shared(c, scope, m)) {
+            explained_clear(&m->basic);
+            memset(&m->basic, 0, sizeof m->basic);
+            m->login = m->record.primary;
+            ask(c, m->login, "PLAIN", &m->basic);
+        }
         ask(c, m->login, "XOAUTH2", &m->oauth);
         result = put_mailbox(c, f, m, out, e);
         explained_clear(&m->basic);

@@ -11,12 +11,12 @@ const char *mailbox_type_word(enum recipient_type type);
 const char *mailbox_setting_word(enum smtp_auth setting);
 
 /*
- * The mailbox that has that name, by its login, its Guid or its display name; or a login without a mailbox. The files
- * of the context are open; without a journal or a history there is no usage. 1; 0 with e: the name is of several, or
- * can be nobody's; -1 with e.
+ * The mailbox of these tenants (core/access/role.h) that has that name, by its login, its Guid or its display name; or
+ * a login without a mailbox. The files of the context are open; without a journal or a history there is no usage. 1; 0
+ * with e: the name is of several of these mailboxes, or can be nobody's; -1 with e.
  */
-int mailbox_report(const struct decide_context *c, struct report_files *f, struct slice name, struct printer *out,
-                   struct error *e);
+int mailbox_report(const struct decide_context *c, struct report_files *f, struct slice scope, struct slice name,
+                   struct printer *out, struct error *e);
 
 /* Networks of a connector that are listed; others are counted. */
 #define CONNECTOR_NETWORKS_SHOWN 100

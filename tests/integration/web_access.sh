@@ -62,6 +62,7 @@ bob --role metrics
 bob
 END
 is 'what is no name, role or tenant makes none' "$refused" 22122222
+is 'nor is there a token for no time at all' "$(user token bob --role reader --expires 0s 2>&1; grep -c '^bob:' "$T/web-users")" '*good for nothing*0'
 is 'nor does a password that is short' "$(echo short | user add bob --role reader 2>&1; wc -l <"$T/web-users")" '*12 to 511 bytes*1'
 # typed ANSWER ANSWER: what the terminal shows, where the password is asked for.
 typed() { timeout 100 python3 -c '
@@ -231,6 +232,8 @@ is 'a field that comes twice is refused' "$(code /api/v1/me "${right[@]}" -H 'X-
 is 'so is a name that is empty or not ASCII' "$(code /api/v1/me -H "X-Postern-Proxy: $secret" -H 'X-Remote-User;' "${groups[@]}") $(code /api/v1/me -H "X-Postern-Proxy: $secret" -H $'X-Remote-User: bj\xc3\xb6rn' "${groups[@]}") $(code /api/v1/me -H "X-Postern-Proxy: $secret" "${groups[@]}")" '403 400 403'
 is 'the fields have the names of the configuration and no other' "$(code /api/v1/me -H "X-Postern-Proxy: $secret" -H 'X-Postern-User: berta' -H 'X-Postern-Groups: postmasters')" 401
 is 'the log says who was not believed' "$(grep -c 'a request by uid [0-9]* says who asks, as a proxy does, but' "$T/web.log")" '[1-9]*'
+for _ in $(seq 60); do code /api/v1/me -H 'X-Remote-User: berta@contoso.example'; echo; done >"$T/codes"
+is 'and is not filled by who tries that again and again' "$(sort "$T/codes" | uniq -c | tr -s ' ') $(grep -c 'a request by uid [0-9]* says who asks' "$T/web.log")" ' 60 403 [1-3][0-9]'
 is 'the secret is not in it' "$(grep -c $secret "$T/web.log")" 0
 
 # ---- the configuration changes ----

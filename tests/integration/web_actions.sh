@@ -85,6 +85,7 @@ is 'and the log is printable ASCII' "$(LC_ALL=C grep -c '[^ -~]' "$W/log/actions
 is 'who is bound to a tenant changes its own' "$(ask bound '{"verb":"block","subject":"'$C'","reason":"x"}')" 'done*'
 is 'and no other' "$(ask abroad '{"verb":"unblock","subject":"'$C'","reason":"x"}')" 'refused no mailbox of the tenants fabrikam*'
 is 'nor a network' "$(ask bound '{"verb":"block","kind":"network","subject":"198.51.100.0/24","reason":"x"}')" 'refused*'
+is "of what is no tenant's the tenant is not known" "$(call admin actions | sed '$d' | jq -c '.data | map(.tenant) | unique')" '\[null,"contoso"\]'
 is 'who sees another tenant sees none of that' "$(call abroad actions | sed '$d' | jq -r '.data | map(.who) | unique | join(" ")')" abroad
 
 # ---- planted ones ----
@@ -103,8 +104,10 @@ plant 1-c "$me" block 1000000000; act
 is 'and for its age' "$(logged '.state + .said')" 'refused*s old*'
 plant 1-d "$me" block "$(date +%s)" reader; act
 is 'and for the role' "$(logged '.state + .said')" 'refused*role operator*'
-ln -s /etc/passwd "$S/1-e.json"; mkfifo "$S/1-f.json"; mkdir "$S/1-9.json"; printf x >"$S/2 x.json"; act
-is 'links, pipes and folders are put away' "$(ls "$S")" ''
+ln -s /etc/passwd "$S/1-e.json"; mkfifo "$S/1-f.json"; mkdir "$S/1-9.json"; printf x >"$S/2 x.json"
+long=$(printf 'a%.0s' $(seq 250)); mkdir -p "$S/$long.json/a" "$S/1-7.json/a" "$S/.1-7.json.refused/a"
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$S/1-6.json"; act; acted=$?
+is 'links, pipes, sockets and folders are put away' "$(ls "$S") $acted" ' 0'
 is 'nothing of that was done' "$(p blocks --json | jq -r 'map(.subject) | join(" ")')" "user $C"
 chmod 777 "$S"; plant 1-8; p act --user "$me" >"$W/out" 2>&1; chmod 750 "$S"
 is 'a folder in which all may write is not read' "$(cat "$W/out")" '*nobody else may write*'

@@ -23,11 +23,14 @@ import()
     local tenant n=0 name
     for tenant in contoso fabrikam; do
         {
-            echo '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticationDisabled"'
+            echo '"Guid","PrimarySmtpAddress","Alias","DisplayName","SmtpClientAuthenticationDisabled"'
             for name in anna bert cleo; do
                 n=$((n + 1))
-                printf '"0a7d6d2c-0001-4b7e-9d55-%012d","%s@%s.example","%s of %s","%s"\n' $n $name $tenant $name $tenant "$1"
+                printf '"0a7d6d2c-0001-4b7e-9d55-%012d","%s@%s.example","%s","%s of %s","%s"\n' $n $name $tenant $name $name $tenant "$1"
             done
+            # A name that both have, and one that only the second has, twice.
+            printf '"0a7d6d2c-0002-4b7e-9d55-%012d","sales@%s.example","sales","Sales Office","%s"\n' $n $tenant "$1"
+            [ $tenant = contoso ] || printf '"0a7d6d2c-0003-4b7e-9d55-%012d","zoe%s@fabrikam.example","zoe%s","Zoe Zander","%s"\n' 1 1 1 "$1" 2 2 2 "$1"
         } >"$T/cas.csv"
         echo '{ "JournalingReportNdrTo": "<>", "MaxRecipientEnvelopeLimit": "500", "SmtpClientAuthenticationDisabled": true }' >"$T/transport.json"
         "$build/postern-mirror" import -c "$T/postern.conf" --tenant $tenant --force "$T/cas.csv" "$T/transport.json" >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
@@ -67,6 +70,7 @@ all=$(token_of all --role reader)
 viewer=$(token_of viewer --role viewer)
 bound=$(token_of bound --role reader --tenants contoso)
 both=$(token_of both --role reader --tenants contoso,fabrikam)
+other=$(token_of other --role reader --tenants fabrikam)
 start web || exit 1
 # get TOKEN PATH [OPTION...]
 get() { curl -sS -H "Authorization: Bearer $1" --max-time 100 --unix-socket "$T/run/web.sock" "${@:3}" "http://localhost$2" 2>&1; }
@@ -142,6 +146,22 @@ done <<<"$matrix"
 is 'each path of the program is in the matrix' "$(comm -23 <(sed -n 's|^ *ROUTE("\(/api/v1/[^"]*\)".*|\1|p' web/routes.c | grep -v 'log[inout]*t*"*$' | sort -u) \
     <(echo "$matrix" | sed -n 's|^\(/api/v1/[a-z-]*\(/ended\)\{0,1\}/\{0,1\}\).*|\1|p' | sort -u) | grep -v '^/api/v1/log\(in\|out\)$')" ''
 is 'events are for who sees all' "$(code "$bound" /events)" 403
+
+# ---- names that others have, too ----
+# said PATH: what is said, and of whom, to who is bound to each of them, and to who sees all and asks for the first.
+said() { for who in "$bound" "$other" "$all"; do get "$who" "$([ "$who" = "$all" ] && with "$1" tenant=contoso || echo "$1")" | jq -r '.error // ([.data] | flatten | map(.mailbox) | unique | join(","))'; done | paste -sd ' '; }
+sales='sales@contoso.example sales@fabrikam.example sales@contoso.example'
+is 'a name that mailboxes of others have, too, is that of the own one' "$(said '/api/v1/mailboxes/Sales%20Office')" "$sales"
+is 'in changes, too' "$(said '/api/v1/changes?user=Sales%20Office')" "$sales"
+is 'a login that mailboxes of others have, too, is the own one' "$(said /api/v1/mailboxes/anna); $(said '/api/v1/log?user=anna')" 'anna@contoso.example anna@fabrikam.example anna@contoso.example; anna@contoso.example anna@fabrikam.example anna@contoso.example'
+for path in '/api/v1/log?user=' '/api/v1/changes?user=' /api/v1/mailboxes/; do
+    is "${path}NAME: whether others alone have a name is not told" "$(diff <(get "$bound" "${path}Zoe%20Zander"; get "$all" "$(with "${path}Zoe%20Zander" tenant=contoso)") \
+        <(get "$bound" "${path}Zoe%20Zonder"; get "$all" "$(with "${path}Zoe%20Zonder" tenant=contoso)"))" ''
+done
+is 'of two of their own they are told which' "$(get "$other" '/api/v1/log?user=Zoe%20Zander' | jq -r .error)" '*zoe1@fabrikam.example and zoe2@fabrikam.example: which one*'
+p block login anna --reason 'of both' >/dev/null
+is "a block of a login that is no single tenant's is for who sees all" "$(get "$bound" /api/v1/mailboxes/anna | jq -c '.data | [.login, (.blocks | length)]') $(get "$all" /api/v1/mailboxes/anna | jq -r '.data.blocks[].reason')" '\["anna@contoso.example",0\] root: of both'
+p unblock login anna >/dev/null
 
 # ---- the choice ----
 is 'a tenant that there is none of is told' "$(get "$all" '/api/v1/log?tenant=litware' | jq -r .error)" 'tenant: you see none of that name'

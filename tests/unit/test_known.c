@@ -89,7 +89,7 @@ static void a_name_is_somebodys_or_near_somebodys(void **state)
         struct known known;
         char hint[400], wanted[400];
 
-        known_look(&p->files, slice_of(rows[i].name), &known);
+        known_look(&p->files, SLICE(SCOPE_ALL), slice_of(rows[i].name), true, &known);
         assert_true(known.checked);
         if (known.exists != rows[i].exists || strcmp(known.mailbox, rows[i].mailbox) != 0 ||
             (!known.exists && strcmp(known.near, rows[i].near) != 0))
@@ -123,7 +123,7 @@ static void a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it(void **s
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct known known;
 
-        known_look(&p->files, slice_of(rows[i].name), &known);
+        known_look(&p->files, SLICE(SCOPE_ALL), slice_of(rows[i].name), true, &known);
         if (known.named != rows[i].named || strcmp(known.mailbox, rows[i].mailbox) != 0 ||
             !slice_starts_with(slice_of(known.several), slice_of(rows[i].several)) ||
             (rows[i].several[0] == '\0') != (known.several[0] == '\0') || known.exists != (known.several[0] == '\0'))
@@ -133,6 +133,36 @@ static void a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it(void **s
             assert_true(known.spelled);
             assert_string_equal(known.spellings.address.text, rows[i].mailbox);
         }
+    }
+}
+
+static void of_other_tenants_nothing_is_told_and_of_similar_names_on_demand(void **state)
+{
+    struct place *p = *state;
+    static const struct {
+        const char *scope, *name, *mailbox, *several;
+    } rows[] = {
+        {"*", "Bert Brandt", "bert@contoso.example", ""},
+        {"adatum,contoso", "Bert Brandt", "bert@contoso.example", ""},
+        {"contoso", "aberg", "anna@contoso.example", ""},
+        {"contoso", "scanner", "", "the display name of "},
+        {"contoso", "ana@contoso.example", "", ""},
+        {"fabrikam", "Bert Brandt", "", ""},
+        {"fabrikam", "anna@contoso.example", "", ""},
+        {"fabrikam", "aberg", "", ""},
+        {"fabrikam", "scanner", "", ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct known known;
+
+        known_look(&p->files, slice_of(rows[i].scope), slice_of(rows[i].name), false, &known);
+        if (strcmp(known.mailbox, rows[i].mailbox) != 0 || known.near[0] != '\0' ||
+            known.exists != (rows[i].mailbox[0] != '\0') ||
+            !slice_starts_with(slice_of(known.several), slice_of(rows[i].several)) ||
+            (rows[i].several[0] == '\0') != (known.several[0] == '\0'))
+            fail_msg("%s for %s: \"%s\", several \"%s\", near \"%s\", exists %d", rows[i].name, rows[i].scope,
+                     known.mailbox, known.several, known.near, known.exists);
     }
 }
 
@@ -146,7 +176,7 @@ static void without_a_directory_nothing_is_checked(void **state)
     must(
         config_from_text(SLICE("directory = \"/nonexistent/directory\"; journal = \"\";"), "c", "/", &files.config, &e),
         &e);
-    known_look(&files, SLICE("anna@contoso.example"), &known);
+    known_look(&files, SLICE(SCOPE_ALL), SLICE("anna@contoso.example"), true, &known);
     assert_false(known.checked);
     assert_false(known.exists);
     files_close(&files);
@@ -157,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_is_somebodys_or_near_somebodys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_other_tenants_nothing_is_told_and_of_similar_names_on_demand, setup,
+                                        teardown),
         cmocka_unit_test(without_a_directory_nothing_is_checked),
     };
 

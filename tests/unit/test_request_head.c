@@ -173,6 +173,8 @@ static void what_is_passed_is_written_in_one_form(void **state)
         {SLICE(POST HOST "Content-Length: 007\r\n" END), SLICE(POST HOST "Content-Length: 7\r\n" END), 7, false},
         {SLICE(POST "Content-Length: 1\r\n" HOST "EXPECT: 100-Continue\r\n" END),
          SLICE(POST HOST "Content-Length: 1\r\nExpect: 100-continue\r\n" END), 1, false},
+        {SLICE("POST /api HTTP/1.0\r\n" HOST "Content-Length: 1\r\nExpect: 100-continue\r\n" END),
+         SLICE(POST HOST "Content-Length: 1\r\nConnection: close\r\n" END), 1, true},
         {SLICE(POST HOST "Content-Length: 0\r\nExpect: 100-continue\r\n" END),
          SLICE(POST HOST "Content-Length: 0\r\n" END), 0, false},
         {SLICE(GET "cookie: a=b; c=d\r\norigin: null\r\n" HOST "ACCEPT: */*\r\n" END),

@@ -158,6 +158,8 @@ static void what_was_read_is_told_with_whose_it_is(void **state)
     assert_int_equal(spool_get_stat(folder, "link", 100, &text, &n, &st, NULL), SPOOL_NEVER);
     assert_int_equal(mkfifoat(folder, "pipe", 0600), 0);
     assert_int_equal(spool_get_stat(folder, "pipe", 100, &text, &n, &st, NULL), SPOOL_NEVER);
+    assert_int_equal(mknodat(folder, "socket", S_IFSOCK | 0600, 0), 0);
+    assert_int_equal(spool_get_stat(folder, "socket", 100, &text, &n, &st, NULL), SPOOL_NEVER);
     assert_int_equal(spool_get_stat(folder, "a", 3, &text, &n, &st, NULL), SPOOL_NEVER);
     assert_int_equal(close(folder), 0);
 }

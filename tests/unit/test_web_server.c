@@ -430,6 +430,29 @@ static void who_leaves_before_the_reply_harms_nobody(void **state)
     begins(asked(p, SLICE("GET /a HTTP/1.0\r\n" HOST "\r\n")), "HTTP/1.1 200 ");
 }
 
+static void who_leaves_behind_a_refusal_keeps_no_place(void **state)
+{
+    struct place *p = *state;
+    uint64_t since_ns = clock_boot_ns();
+    bool first = false;
+
+    /* Who stays has a second, for which a busy machine may be away: then it is tried again. */
+    while (!first) {
+        int stays = connected(p), leaves = connected(p);
+
+        say(p, stays, SLICE(GET("/none")));
+        begins(replies(p, stays, 0), "HTTP/1.1 404 ");
+        say(p, leaves, SLICE(GET("/none")));
+        begins(replies(p, leaves, 0), "HTTP/1.1 404 ");
+        (void)close(leaves);
+        wait_until((turn(p), server_connections(p->server) < 2));
+        first = send(stays, "x", 1, MSG_NOSIGNAL) == 1;
+        (void)close(stays);
+        wait_until(connections_are(p, 0));
+        assert_true(wait_more(since_ns));
+    }
+}
+
 static void more_connections_than_may_be_wait(void **state)
 {
     struct place *p = *state;
@@ -511,6 +534,7 @@ int main(void)
         TEST(a_reply_may_take_longer_than_a_request),
         TEST(what_is_sent_behind_a_request_is_not_read_without_bound),
         TEST(who_leaves_before_the_reply_harms_nobody),
+        TEST(who_leaves_behind_a_refusal_keeps_no_place),
         TEST(more_connections_than_may_be_wait),
     };
 
