@@ -81,11 +81,11 @@ void node_look_at_blocks(struct node *n)
     if (blocks != n->looked_at) {
         /* Another table: it may have none of what the others told before. */
         shared_blocks_repost(n->blocks);
-        n->blocks_read_ns = 0;
+        n->blocks_due_ns = 0;
     }
     n->looked_at = blocks;
-    n->looked_changes = changes;
-    shared_blocks_look(n->blocks, blocks, &at, n->events);
+    /* While the queue is full it is looked at again and again. */
+    n->looked_changes = shared_blocks_look(n->blocks, blocks, &at, n->events) ? changes : changes - 1;
 }
 
 void node_retell_blocks(struct node *n)
