@@ -2,7 +2,6 @@
 #include "cluster/node.h"
 
 #include "core/base/clock.h"
-#include "core/base/quote.h"
 
 #define DRAIN_AT_ONCE 256u
 /* What Redis refuses is tried again after a second; a batch that it can't take, so many times. */
@@ -310,7 +309,7 @@ static bool is_elsewhere(struct lane *lane, const struct reply *reply)
 static void batch_refused(struct lane *lane, const struct reply *reply)
 {
     struct node *n = lane->n;
-    struct quote why = quote(reply->text);
+    struct quote why = reply_words(reply);
 
     if (is_elsewhere(lane, reply))
         return;
@@ -322,7 +321,7 @@ static void batch_refused(struct lane *lane, const struct reply *reply)
     }
     if (n->trouble[0] == '\0')
         log_say(n->log, LEVEL_WARNING, "Redis refuses what this relay counted, which is tried again: %s", why.text);
-    (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses: %.200s", why.text);
+    (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses what this relay counted: %.200s", why.text);
     n->trouble_now = true;
     lane->retry_ns = clock_boot_ns() + RETRY_NS;
     if (lane->tries < TRIES_MOST || !is_of_batch(reply))

@@ -194,15 +194,11 @@ static void heard_beat(struct node *n, struct slice field, struct slice record)
 static void on_nodes(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *pairs;
     struct slice cursor;
+    const struct reply *pairs = node_page(n, reply, "HSCAN of all heartbeats", &cursor);
 
-    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL || node_is_elsewhere(n, reply))
+    if (pairs == NULL || n->beats.own == NULL)
         return;
-    if ((pairs = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to HSCAN with something else");
-        return;
-    }
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
         if (pairs->elements[i]->type == REPLY_TEXT && pairs->elements[i + 1]->type == REPLY_TEXT)
             heard_beat(n, pairs->elements[i]->text, pairs->elements[i + 1]->text);
@@ -238,6 +234,12 @@ static json_t *turn_object(const struct node *n)
     return json_pack("{s:b, s:s?}", "here", n->turn == TURN_HOLDS, "by", n->turn_of[0] != '\0' ? n->turn_of : NULL);
 }
 
+/* What does not reach the others although there is a connection; "": all does. */
+static const char *refused_text(const struct node *n, uint64_t boot_ns)
+{
+    return n->trouble_now ? n->trouble : node_is_refused(n, boot_ns) ? n->refused : "";
+}
+
 static json_t *status_object(const struct node *n, uint64_t boot_ns)
 {
     json_t *nodes = json_array(), *o;
@@ -248,8 +250,9 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:s, s:b, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy",
-                  n->policy, "evicts", n->evicts, "clone", n->said_clone, "mirror", turn_object(n), "nodes", nodes);
+    o = json_pack("{s:O, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "refused",
+                  refused_text(n, boot_ns), "policy", n->policy, "evicts", n->evicts, "clone", n->said_clone, "mirror",
+                  turn_object(n), "nodes", nodes);
     return o;
 }
 

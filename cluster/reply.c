@@ -1,7 +1,5 @@
 #include "cluster/reply.h"
 
-#include "core/base/quote.h"
-
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -232,6 +230,15 @@ const struct reply *reply_page(const struct reply *reply, struct slice *cursor)
         return NULL;
     *cursor = reply->elements[0]->text;
     return reply_array(reply->elements[1], 0);
+}
+
+struct quote reply_words(const struct reply *reply)
+{
+    struct quote q = {.text = ""};
+    struct buf b = BUF_OVER(q.text);
+
+    buf_add_printable(&b, reply->text);
+    return q;
 }
 
 bool reply_is_error(const struct reply *reply, const char *word)

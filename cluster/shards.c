@@ -9,7 +9,6 @@
 #include "cluster/node.h"
 
 #include "core/base/clock.h"
-#include "core/base/quote.h"
 
 #define MAP_EVERY_NS (10 * NS_PER_S)
 
@@ -226,7 +225,7 @@ static void on_slots(void *arg, const struct reply *reply)
         (void)error_set(&e,
                         "as one of several servers it should be a node of a Redis Cluster, but refuses CLUSTER "
                         "SLOTS: %s",
-                        quote(reply->text).text);
+                        reply_words(reply).text);
         link_fail(from->link, e.text);
         return;
     }

@@ -177,7 +177,8 @@ static void on_added(void *arg, const struct reply *reply)
         n->events_stalled = false;
         events_again(n->events);
         n->events_retry_ns = clock_boot_ns() + RETRY_NS;
-        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply);
+        if (reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply))
+            node_refused(n, "blocks, lifts and marks that this relay tells", reply);
         return;
     }
     if (clock_boot_ns() < n->events_retry_ns)
@@ -443,7 +444,7 @@ static void last_is_lost(struct node *n)
             "Redis lacks the last that it was told (another server, or earlier data): blocks and the last events are "
             "told again");
     n->told_to[0] = n->told_to[1] = 0;
-    n->blocks_read_ns = 0;
+    n->blocks_due_ns = 0;
     node_step_back(n);
     node_retell_blocks(n);
 }
@@ -517,6 +518,8 @@ static void on_read(void *arg, const struct reply *reply)
         return;
     }
     if (reply_array(reply, 1) == NULL) {
+        if (reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply))
+            node_refused(n, "XREAD of what other relays tell", reply);
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
@@ -549,13 +552,11 @@ static void heard_kept(struct node *n, const struct reply *key, const struct rep
 static void on_kept(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *pairs;
     struct slice cursor;
+    const struct reply *pairs = node_page(n, reply, "HSCAN of all blocks", &cursor);
 
-    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
-        return;
-    if ((pairs = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to HSCAN with something else");
+    if (pairs == NULL) {
+        n->blocks_due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
         return;
     }
     node_look_at_blocks(n);
@@ -564,19 +565,22 @@ static void on_kept(void *arg, const struct reply *reply)
     node_look_at_blocks(n);
     if (!slice_eq(cursor, SLICE("0")))
         scan_blocks(n, cursor);
+    else
+        n->blocks_taken = true;
 }
 
 static void scan_blocks(struct node *n, struct slice cursor)
 {
     command_hscan(&n->command, BLOCKS, cursor, "100");
-    (void)link_send(n->link, &n->command, on_kept, n);
+    if (link_send(n->link, &n->command, on_kept, n) != 0)
+        n->blocks_due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
 }
 
 void node_read_blocks(struct node *n, uint64_t boot_ns)
 {
-    if (n->stage != NODE_SHARES || (n->blocks_read_ns != 0 && boot_ns - n->blocks_read_ns < BLOCKS_EVERY_NS))
+    if (n->stage != NODE_SHARES || boot_ns < n->blocks_due_ns)
         return;
-    n->blocks_read_ns = boot_ns;
+    n->blocks_due_ns = boot_ns + BLOCKS_EVERY_NS;
     scan_blocks(n, SLICE("0"));
 }
 
@@ -649,7 +653,7 @@ void node_forget_position(struct node *n)
 {
     n->read_to[0] = n->read_to[1] = 0;
     n->told_to[0] = n->told_to[1] = 0;
-    n->blocks_read_ns = 0;
+    n->blocks_due_ns = 0;
     n->caught_up = false;
     node_lists_forget_position(n);
     node_retell_blocks(n);

@@ -50,6 +50,23 @@ redis_begin --port "$port"
 signed_in="user = \"postern\"; password_file = \"$T/password\";"
 again "server = \"unix:$T/redis.sock\"; $signed_in"
 shared 'a UNIX socket, with the rights that the manual names'
+# lacks RIGHT WORDS
+lacks()
+{
+    redis ACL SETUSER postern "-$1" >>"$T/cli.log"
+    again "server = \"unix:$T/redis.sock\"; $signed_in"
+    becomes "without +$1 the relays share all else" 'shares a; shares b' '1*1'
+    login
+    "$build/postern" -c "$T/a/postern.conf" block user $who --for 1h >>"$T/cli.log" 2>&1
+    becomes 'and say what is refused' "grep -c 'Redis refuses $2.*NOPERM.*$1' $T/cluster-a.log" 1
+    becomes 'which is no good state' "\"$build/postern-cluster\" status -c $T/a/cluster.conf 2>&1 | grep -c 'not all is shared: Redis refuses .*NOPERM'" 1
+    redis ACL SETUSER postern "+$1" >>"$T/cli.log"
+    becomes 'with the right what waited is told' "ask once $who $T/b/policyd.sock" '5*'
+    becomes 'and all is well' "\"$build/postern-cluster\" status -c $T/a/cluster.conf >>$T/cli.log 2>&1 && echo well" well
+}
+lacks xadd 'blocks, lifts and marks'
+lacks subscribe 'SUBSCRIBE'
+lacks hscan 'HSCAN'
 again "server = \"127.0.0.1:$port\"; $signed_in"
 shared 'TCP on loopback, without TLS'
 again "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
