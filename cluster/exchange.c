@@ -275,10 +275,13 @@ static void push_hot(struct node *n, const struct hot_list *hot)
 }
 
 /* An error of the script, not of Redis' own state: full, read only, still loading. It would hold up all that follows.
- */
+ * That our user lacks a right, or a command has another name, is no batch's fault. */
 static bool is_of_batch(const struct reply *reply)
 {
-    return reply_is_error(reply, "ERR") || reply_is_error(reply, "WRONGTYPE");
+    return reply_is_error(reply, "WRONGTYPE") ||
+           (reply_is_error(reply, "ERR") &&
+            !slice_starts_with(reply->text, SLICE("ERR The user executing the script")) &&
+            !slice_starts_with(reply->text, SLICE("ERR unknown command")));
 }
 
 /* Its slot is elsewhere, being moved, or has no master at the moment. The batch waits, however long that takes. */

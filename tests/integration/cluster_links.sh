@@ -98,6 +98,13 @@ ask steal $who 1 "$T/a/policyd.sock" >/dev/null
 becomes 'a replica that takes nothing is said' "grep -c 'READONLY' $T/cluster-a.log | sed s/[1-9][0-9]*/some/" some
 redis REPLICAOF NO ONE >>"$T/cli.log"
 becomes 'what was counted meanwhile arrives' "ask once $who $T/b/policyd.sock" '4*'
+redis ACL SETUSER postern -time >>"$T/cli.log"
+login
+ask steal $who 1 "$T/a/policyd.sock" >/dev/null
+becomes 'that its user may not run a command of the script is said' "grep -c 'Redis refuses what this relay counted.*user executing' $T/cluster-a.log" 1
+sleep 23 # what Redis can never take is given up after 20 seconds
+redis ACL SETUSER postern +time >>"$T/cli.log"
+becomes 'and nothing is given up for that' "ask once $who $T/b/policyd.sock" '4*'
 stop redis
 
 # ---- a batch is counted once ----
