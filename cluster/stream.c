@@ -215,19 +215,10 @@ static bool is_protected(struct node *n, const struct block *block, const struct
                                      .secret = state_secret(n->state),
                                      .now_ns = at->now_ns,
                                      .wall_s = (int64_t)(at->wall_ms / 1000)};
-    char text[sizeof block->subject], *words[2], *blank;
-    struct subject *x = calloc(1, sizeof *x);
-    bool found = false;
+    struct subject *x = malloc(sizeof *x);
+    bool found = x != NULL && subject_of_block(&c, block, x, NULL) == 0 &&
+                 never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
 
-    memcpy(text, block->subject, sizeof text);
-    blank = strchr(text, ' ');
-    if (x != NULL && blank != NULL) {
-        *blank = '\0';
-        words[0] = text;
-        words[1] = blank + 1;
-        found = subject_parse(&c, 2, words, x, NULL) == 0 &&
-                never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
-    }
     free(x);
     if (view != NULL)
         directory_view_put(n->directory, view);
