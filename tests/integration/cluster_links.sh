@@ -82,6 +82,8 @@ becomes 'a wrong password is said' "grep -c 'WRONGPASS' $T/cluster-a.log" 1
 is 'and never shown' "$(grep -c 'wrong$\|a-password' "$T"/cluster-?.log | grep -vc ':0$')" 0
 chmod 644 "$T/wrong"
 is 'a password that others may read is refused' "$("$build/postern-cluster" -c "$T/a/cluster.conf" 2>&1)" '*others may open it*chmod o=*'
+kill -USR1 "$(cat "$T/cluster-a.pid")"
+becomes 'and a service that is to read its configuration again goes on without it' "grep -c 'reload refused.*others may open it' $T/cluster-a.log; kill -0 $(cat "$T/cluster-a.pid") && echo runs" '1*runs'
 
 # ---- a Redis that is full, or read only ----
 again "server = \"unix:$T/redis.sock\"; $signed_in"
