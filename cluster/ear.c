@@ -30,7 +30,8 @@ void node_heard(void *arg, const struct reply *reply)
     struct node *n = arg;
 
     if (reply->type == REPLY_ERROR) {
-        node_refused(n, "SUBSCRIBE to postern:hot and postern:log", reply);
+        if (n->stage == NODE_SHARES) /* else the other connection has the same trouble, and says so */
+            node_refused(n, "SUBSCRIBE to postern:hot and postern:log", reply);
         link_fail(n->ear, "refused");
         return;
     }
