@@ -380,7 +380,8 @@ static void on_batch(void *arg, const struct reply *reply)
     n->shared_ns = boot_ns;
     end_round(n, boot_ns);
     push_hot(n, &hot);
-    if (pending_count(n->pending) == 0 || !may_tell(n))
+    /* Floors wait for the next flush: a Redis that forgets them at once asks for no more than those. */
+    if (pending_count(n->pending) == pending_floors(n->pending) || !may_tell(n))
         return;
     if (n->in_round)
         send_batch(lane, boot_ns);

@@ -142,10 +142,10 @@ struct node {
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, reads_habits, caught_up, said_folder;
-    bool knows_last; /* whether the last event is still there, since the connection began */
-    uint64_t events_retry_ns;
-    uint64_t blocks_due_ns; /* boot clock: when all blocks that Redis keeps are read (again) */
-    bool blocks_taken;      /* they were once, to the end */
+    bool knows_last;                         /* whether the last event is still there, since the connection began */
+    uint64_t events_retry_ns, read_asked_ns; /* boot clock */
+    uint64_t blocks_due_ns;                  /* boot clock: when all blocks that Redis keeps are read (again) */
+    bool blocks_taken;                       /* they were once, to the end */
     /* ids of events: of the last that was read; of the one that is saved; of the last that we added */
     unsigned long long read_to[2], saved[2], told_to[2];
     /* does Redis keep what it is told? */

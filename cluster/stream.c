@@ -21,6 +21,7 @@
 #define READ_AT_ONCE "200"
 /* Shorter than a connection waits for a reply. */
 #define READ_WAIT_MS "2000"
+#define READ_SOON_NS (50 * NS_PER_MS)
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
 #define HEARD_FILE "heard"
@@ -484,6 +485,7 @@ void node_read_events(struct node *n)
     if (of_habits)
         add_id(n, habits);
     n->reads_habits = of_habits;
+    n->read_asked_ns = clock_boot_ns();
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
@@ -496,7 +498,8 @@ static void caught_up(struct node *n)
     if (!n->reads_habits) /* nor do replies wait then: the next flush asks again */
         return;
     node_habits_caught_up(n);
-    node_read_events(n);
+    if (clock_boot_ns() - n->read_asked_ns > READ_SOON_NS) /* else it is a Redis that does not wait */
+        node_read_events(n);
 }
 
 /* Nothing: none came in that time. Else a list of streams that have new entries. */

@@ -23,9 +23,11 @@ is 'and which is never made again' "$("$build/postern-cluster" init -c "$T/a/pos
 is 'the first relay has the secret already' "$("$build/postern-cluster" join -c "$T/a/postern.conf" 2>&1)" '*has the cluster*already*'
 run policyd-b "$build/postern-policyd" -c "$T/b/postern.conf"
 relay_wait relay_listens_at "$T/b/policyd.sock"
-"$build/postern" -c "$T/b/postern.conf" block user user50@contoso.example >>"$T/cli.log" 2>&1
-"$build/postern" -c "$T/b/postern.conf" block 198.51.100.7 >>"$T/cli.log" 2>&1
-"$build/postern" -c "$T/b/postern.conf" block login 'CONTOSO\user51' --force >>"$T/cli.log" 2>&1
+{
+    "$build/postern" -c "$T/b/postern.conf" block user user50@contoso.example
+    "$build/postern" -c "$T/b/postern.conf" block 198.51.100.7
+    "$build/postern" -c "$T/b/postern.conf" block login 'CONTOSO\user51' --force
+} >>"$T/cli.log" 2>&1
 redis_start
 run cluster-b "$build/postern-cluster" -c "$T/b/postern.conf"
 becomes 'a relay whose state has another secret shares nothing, and says what to do' "grep 'another secret' $T/cluster-b.log" '*postern-cluster*join*'

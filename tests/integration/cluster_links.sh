@@ -134,6 +134,9 @@ for how in forgets knows; do
     # shellcheck disable=SC2086 # two paths
     got=$(ask steal $who 2 "$T/a/policyd.sock" "$T/b/policyd.sock")
     at_most "lets nobody have more than each relay's own limit: $got" "${got%% *}" 57
+    before=$(own a keys)
+    sleep 4
+    at_most 'and is told what it forgets with each flush, not with each reply' $(($(own a keys) - before)) 5000
     login
     for net in 1 2 3 4 5 6 7 8; do ask once $who "$T/a/policyd.sock" "198.51.$((100 + net)).1"; sleep 0.3; done >"$T/travel"
     is 'nor more networks' "$(grep -c DUNNO "$T/travel")" 4
