@@ -188,7 +188,8 @@ struct node {
     enum turn turn;   /* to mirror Exchange Online */
     char turn_of[64]; /* whose it is; empty: nobody's that is heard */
     uint64_t news_ns; /* boot clock: when the mirror was last called to pull */
-    bool said_clone, said_status, said_notice;
+    bool clone; /* another relay has this one's name */
+    bool said_status, said_notice;
     struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
