@@ -38,12 +38,14 @@ static bool is_due(struct alarm *alarm, bool wrong, uint64_t boot_ns)
 static void alarm_redis(struct node *n, uint64_t boot_ns)
 {
     struct alert alert;
-    bool partly = n->stage == NODE_SHARES && !n->trouble_now;
+    bool partly = n->stage == NODE_SHARES && !n->trouble_now, refused = partly && node_is_refused(n, boot_ns);
 
-    if (!is_due(&n->alarm_redis, !partly || node_shards_away(n) > 0, boot_ns))
+    if (!is_due(&n->alarm_redis, !partly || refused || node_shards_away(n) > 0, boot_ns))
         return;
     alert = alert_of(ALERT_CLUSTER, clock_wall_s(), SLICE("redis"));
-    if (partly)
+    if (refused)
+        alert_summary(&alert, "Redis has refused a part of what this relay tells and asks for a minute");
+    else if (partly)
         alert_summary(&alert, "Masters of the Redis Cluster have been away for a minute: this relay counts their part "
                               "for itself");
     else
@@ -51,7 +53,7 @@ static void alarm_redis(struct node *n, uint64_t boot_ns)
     alert_advice(&alert,
                  "See \"postern status --cluster\", and whether Redis runs and can be reached. Mail goes on by this "
                  "relay's own limits; what it counts is told later");
-    alert_fact(&alert, "trouble", slice_of(n->trouble));
+    alert_fact(&alert, "trouble", slice_of(refused ? n->refused : n->trouble));
     post(n, &alert);
 }
 

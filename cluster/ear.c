@@ -30,7 +30,9 @@ void node_heard(void *arg, const struct reply *reply)
     struct node *n = arg;
 
     if (reply->type == REPLY_ERROR) {
-        link_fail(n->ear, "Redis does not let us subscribe to postern:hot and postern:log");
+        if (n->stage == NODE_SHARES) /* else the other connection has the same trouble, and says so */
+            node_refused(n, "SUBSCRIBE to postern:hot and postern:log", reply);
+        link_fail(n->ear, "refused");
         return;
     }
     if (n->stage != NODE_SHARES || reply_array(reply, 3) == NULL || !reply_is(reply->elements[0], "message") ||

@@ -8,6 +8,7 @@
 
 #define RETOLD_NS (10 * NS_PER_S)
 #define RETOLD_FOR_NS (300 * NS_PER_S)
+#define MARKS_UP_TO (EVENTS_MAX / 4 * 3)
 
 struct queued {
     uint64_t arrived_ns; /* 0: not yet */
@@ -37,6 +38,11 @@ static struct queued *event_at(struct events *q, size_t i)
     return q->queue + (q->first + i) % EVENTS_MAX;
 }
 
+bool events_have_room(const struct events *q)
+{
+    return q->n < EVENTS_MAX;
+}
+
 bool events_add(struct events *q, enum event_type type, uint64_t wall_ms, struct slice body)
 {
     struct queued *to;
@@ -60,8 +66,13 @@ static bool add_entry(struct events *q, enum event_type type, uint64_t wall_ms, 
     struct queued *last = q->n > q->sent ? event_at(q, q->n - 1) : NULL;
 
     if (last == NULL || last->text[0] != (unsigned char)type || bytes_get64(last->text + 1) != wall_ms ||
-        last->n + n > EVENT_TEXT_MAX)
+        last->n + n > EVENT_TEXT_MAX) {
+        if (type == EVENT_MARKS && q->n >= MARKS_UP_TO) {
+            q->lost++;
+            return false;
+        }
         return events_add(q, type, wall_ms, (struct slice){(const char *)entry, n});
+    }
     memcpy(last->text + last->n, entry, n);
     last->n = (uint16_t)(last->n + n);
     return true;

@@ -39,10 +39,14 @@ struct events;
 struct events *events_new(void); /* NULL without memory */
 void events_free(struct events *q);
 
-/* Each is false, and counted, when there is no room. Entries of lists join those that wait already. */
+/* Each is false, and counted, when there is no room. Keys and marks join those that wait already; marks, of which there
+ * are many, leave a quarter of the room to all else. */
 bool events_add(struct events *q, enum event_type type, uint64_t wall_ms, struct slice body);
 bool events_add_forget(struct events *q, uint64_t wall_ms, uint64_t key, uint64_t until_ms);
 bool events_add_mark(struct events *q, uint64_t wall_ms, enum mark_kind kind, uint64_t key, uint64_t ns);
+
+/* Is there room for another event of any type? */
+bool events_have_room(const struct events *q);
 
 /* The next that was not sent yet, and it counts as sent from now on; empty: there is none. */
 struct slice events_send(struct events *q);

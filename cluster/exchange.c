@@ -2,7 +2,6 @@
 #include "cluster/node.h"
 
 #include "core/base/clock.h"
-#include "core/base/quote.h"
 
 #define DRAIN_AT_ONCE 256u
 /* What Redis refuses is tried again after a second; a batch that it can't take, so many times. */
@@ -276,10 +275,13 @@ static void push_hot(struct node *n, const struct hot_list *hot)
 }
 
 /* An error of the script, not of Redis' own state: full, read only, still loading. It would hold up all that follows.
- */
+ * That our user lacks a right, or a command has another name, is no batch's fault. */
 static bool is_of_batch(const struct reply *reply)
 {
-    return reply_is_error(reply, "ERR") || reply_is_error(reply, "WRONGTYPE");
+    return reply_is_error(reply, "WRONGTYPE") ||
+           (reply_is_error(reply, "ERR") &&
+            !slice_starts_with(reply->text, SLICE("ERR The user executing the script")) &&
+            !slice_starts_with(reply->text, SLICE("ERR unknown command")));
 }
 
 /* Its slot is elsewhere, being moved, or has no master at the moment. The batch waits, however long that takes. */
@@ -310,7 +312,7 @@ static bool is_elsewhere(struct lane *lane, const struct reply *reply)
 static void batch_refused(struct lane *lane, const struct reply *reply)
 {
     struct node *n = lane->n;
-    struct quote why = quote(reply->text);
+    struct quote why = reply_words(reply);
 
     if (is_elsewhere(lane, reply))
         return;
@@ -322,7 +324,7 @@ static void batch_refused(struct lane *lane, const struct reply *reply)
     }
     if (n->trouble[0] == '\0')
         log_say(n->log, LEVEL_WARNING, "Redis refuses what this relay counted, which is tried again: %s", why.text);
-    (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses: %.200s", why.text);
+    (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses what this relay counted: %.200s", why.text);
     n->trouble_now = true;
     lane->retry_ns = clock_boot_ns() + RETRY_NS;
     if (lane->tries < TRIES_MOST || !is_of_batch(reply))
@@ -378,7 +380,8 @@ static void on_batch(void *arg, const struct reply *reply)
     n->shared_ns = boot_ns;
     end_round(n, boot_ns);
     push_hot(n, &hot);
-    if (pending_count(n->pending) == 0 || !may_tell(n))
+    /* Floors wait for the next flush: a Redis that forgets them at once asks for no more than those. */
+    if (pending_count(n->pending) == pending_floors(n->pending) || !may_tell(n))
         return;
     if (n->in_round)
         send_batch(lane, boot_ns);

@@ -49,7 +49,7 @@ static bool is_good(struct node *n, const struct reply *reply, const char *comma
         return true;
     if (node_is_elsewhere(n, reply) && n->stage == NODE_SHARES)
         return false; /* asked again soon */
-    (void)error_set(&e, "Redis refuses %s: %s", command, quote(reply->text).text);
+    (void)error_set(&e, "Redis refuses %s: %s", command, reply_words(reply).text);
     link_fail(n->link, e.text);
     return false;
 }

@@ -133,21 +133,6 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
         log_say(n->log, LEVEL_NOTICE, "relay %s does not differ from this one any more", beat_name(p->said));
 }
 
-/* Two that live under one name: a machine was copied, or two were given the same. One of before a restart is heard
- * once. */
-static void say_clone(struct node *n, const struct beat_peer *p)
-{
-    if (p->times < 2 || strcmp(beat_name(p->said), beat_name(n->beats.own)) != 0)
-        return;
-    if (!n->said_clone)
-        log_say(
-            n->log, LEVEL_ERROR,
-            "another relay says that it is %s, too: give each a name of its own (cluster.node), and a copied machine "
-            "a state of its own",
-            beat_name(p->said));
-    n->said_clone = true;
-}
-
 static void forget_node(struct node *n, struct slice incarnation)
 {
     command_begin(&n->command);
@@ -188,21 +173,16 @@ static void heard_beat(struct node *n, struct slice field, struct slice record)
         return;
     }
     say_differences(n, p, before);
-    say_clone(n, p);
 }
 
 static void on_nodes(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *pairs;
     struct slice cursor;
+    const struct reply *pairs = node_page(n, reply, "HSCAN of all heartbeats", &cursor);
 
-    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL || node_is_elsewhere(n, reply))
+    if (pairs == NULL || n->beats.own == NULL)
         return;
-    if ((pairs = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to HSCAN with something else");
-        return;
-    }
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
         if (pairs->elements[i]->type == REPLY_TEXT && pairs->elements[i + 1]->type == REPLY_TEXT)
             heard_beat(n, pairs->elements[i]->text, pairs->elements[i + 1]->text);
@@ -238,6 +218,38 @@ static json_t *turn_object(const struct node *n)
     return json_pack("{s:b, s:s?}", "here", n->turn == TURN_HOLDS, "by", n->turn_of[0] != '\0' ? n->turn_of : NULL);
 }
 
+/* Does one that is heard live under this relay's name? A machine was copied, or two were given the same. One of before
+ * a restart is heard once. */
+static bool has_clone(const struct node *n, uint64_t boot_ns)
+{
+    for (unsigned i = 0; i < BEAT_PEERS_MAX; i++) {
+        const struct beat_peer *p = n->beats.peers + i;
+
+        if (p->said != NULL && p->times > 1 && !beat_is_silent(p, boot_ns) && strcmp(beat_name(p->said), n->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_for_clone(struct node *n, uint64_t boot_ns)
+{
+    bool before = n->clone;
+
+    n->clone = has_clone(n, boot_ns);
+    if (n->clone && !before)
+        log_say(
+            n->log, LEVEL_ERROR,
+            "another relay says that it is %s, too: give each a name of its own (cluster.node), and a copied machine "
+            "a state of its own",
+            n->name);
+}
+
+/* What does not reach the others although there is a connection; "": all does. */
+static const char *refused_text(const struct node *n, uint64_t boot_ns)
+{
+    return n->trouble_now ? n->trouble : node_is_refused(n, boot_ns) ? n->refused : "";
+}
+
 static json_t *status_object(const struct node *n, uint64_t boot_ns)
 {
     json_t *nodes = json_array(), *o;
@@ -248,8 +260,9 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:s, s:b, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy",
-                  n->policy, "evicts", n->evicts, "clone", n->said_clone, "mirror", turn_object(n), "nodes", nodes);
+    o = json_pack("{s:O, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "refused",
+                  refused_text(n, boot_ns), "policy", n->policy, "evicts", n->evicts, "clone", n->clone, "mirror",
+                  turn_object(n), "nodes", nodes);
     return o;
 }
 
@@ -353,5 +366,6 @@ void node_beat(struct node *n, uint64_t boot_ns)
         if (n->n_beats++ % READ_EVERY == 0)
             scan_nodes(n, SLICE("0"));
     }
+    look_for_clone(n, boot_ns);
     write_status(n, boot_ns);
 }

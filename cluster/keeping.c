@@ -41,7 +41,11 @@ static void on_info(void *arg, const struct reply *reply)
     bool before = n->evicts;
 
     if (reply == NULL || reply->type != REPLY_TEXT) {
-        node_told(n, reply);
+        /* Some services let nobody ask. */
+        if (reply != NULL && reply->type == REPLY_ERROR && !n->said_info)
+            log_say(n->log, LEVEL_NOTICE, "Redis does not say whether it throws keys away when it is full: %s",
+                    reply_words(reply).text);
+        n->said_info = n->said_info || reply != NULL;
         return;
     }
     policy = info_value(reply->text, "maxmemory_policy");

@@ -234,13 +234,11 @@ void node_heard_list(struct node *n, struct slice body)
 static void on_kept(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *pairs;
     struct slice cursor, text;
+    const struct reply *pairs = node_page(n, reply, "HSCAN of all lists", &cursor);
 
-    if (reply == NULL || n->stage != NODE_SHARES)
-        return;
-    if ((pairs = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to HSCAN with something else");
+    if (pairs == NULL) {
+        n->lists.due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
         return;
     }
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
@@ -259,14 +257,15 @@ static void on_kept(void *arg, const struct reply *reply)
 static void scan_kept(struct node *n, struct slice cursor)
 {
     command_hscan(&n->command, KEPT, cursor, "100");
-    (void)link_send(n->link, &n->command, on_kept, n);
+    if (link_send(n->link, &n->command, on_kept, n) != 0)
+        n->lists.due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
 }
 
 void node_lists_forget_position(struct node *n)
 {
     shared_lists_tell_again(n->lists.shared);
     n->lists.read = false;
-    n->lists.read_ns = 0;
+    n->lists.due_ns = 0;
 }
 
 void node_lists_tick(struct node *n, uint64_t boot_ns)
@@ -274,9 +273,9 @@ void node_lists_tick(struct node *n, uint64_t boot_ns)
     struct error e;
 
     (void)node_lists_write(n, &e);
-    if (n->stage != NODE_SHARES || (n->lists.read_ns != 0 && boot_ns - n->lists.read_ns < READ_EVERY_NS))
+    if (n->stage != NODE_SHARES || boot_ns < n->lists.due_ns)
         return;
-    n->lists.read_ns = boot_ns;
+    n->lists.due_ns = boot_ns + READ_EVERY_NS;
     shared_lists_scan_begin(n->lists.shared);
     scan_kept(n, SLICE("0"));
 }

@@ -60,8 +60,8 @@ static int open_state(struct service *s, struct error *e)
     return state_open(&options, &s->state, e);
 }
 
-/* Owns config, also when it fails. NULL with e. */
-static struct service *service_open(struct config *config, struct event_base *base, struct log *log, struct error *e)
+/* What a service is made of that can be wrong. Owns config, also when it fails. NULL with e. */
+static struct service *service_make(struct config *config, struct error *e)
 {
     struct service *s = calloc(1, sizeof *s);
     char credential[CREDENTIAL_PATH_MAX];
@@ -72,12 +72,20 @@ static struct service *service_open(struct config *config, struct event_base *ba
         return NULL;
     }
     s->config = config;
-    if (!config->cluster.configured) {
+    if (!config->cluster.configured)
         (void)error_set(e, "%s has no group \"cluster\": there is nothing to share", config->file);
-    } else if (cluster_key_read(credential_path(config->cluster.key_file, credential), &s->key, e) == 0 &&
-               redis_place_open(&config->cluster, &s->redis, e) == 0 && open_state(s, e) == 0 &&
-               outbox_open(config->cluster.outbox, OUTBOX_READER, &s->outbox, e) == 0) {
-        const struct node_options options = {base, log, config, s->state, s->outbox, &s->key, &s->redis};
+    else if (cluster_key_read(credential_path(config->cluster.key_file, credential), &s->key, e) == 0 &&
+             redis_place_open(&config->cluster, &s->redis, e) == 0)
+        return s;
+    service_close(s);
+    return NULL;
+}
+
+/* Begins to share. Owns s, also when it fails. NULL with e. */
+static struct service *service_begin(struct service *s, struct event_base *base, struct log *log, struct error *e)
+{
+    if (open_state(s, e) == 0 && outbox_open(s->config->cluster.outbox, OUTBOX_READER, &s->outbox, e) == 0) {
+        const struct node_options options = {base, log, s->config, s->state, s->outbox, &s->key, &s->redis};
 
         if ((s->node = node_new(&options, e)) != NULL)
             return s;
@@ -86,22 +94,22 @@ static struct service *service_open(struct config *config, struct event_base *ba
     return NULL;
 }
 
-/* A configuration that is wrong changes nothing. Only one can read the outbox, so the old service ends first; the new
- * one goes on where that was. NULL: it could not begin. */
+/* A configuration that is wrong, or names a wrong key, changes nothing. Only one can read the outbox, so the old
+ * service ends first; the new one goes on where that was. NULL: it could not begin. */
 static struct service *service_reload(struct service *old, const char *path, struct event_base *base, struct log *log)
 {
+    struct service *s = NULL;
     struct config *config;
-    struct service *s;
     struct error e;
 
-    if (config_load(path, &config, &e) != 0) {
+    if (config_load(path, &config, &e) != 0 || (s = service_make(config, &e)) == NULL) {
         log_say(log, LEVEL_ERROR, "reload refused, the old configuration stays: %s", e.text);
         notify_ready();
         return old;
     }
-    log_configure(log, &config->log);
+    log_configure(log, &s->config->log);
     service_close(old);
-    if ((s = service_open(config, base, log, &e)) == NULL)
+    if ((s = service_begin(s, base, log, &e)) == NULL)
         log_say(log, LEVEL_ERROR, "reload: %s", e.text);
     else
         log_say(log, LEVEL_NOTICE, "configuration %s loaded", path);
@@ -164,7 +172,7 @@ static int run(struct config *config, const char *path)
     if (w.base == NULL || log == NULL || take_signals(&w, events) != 0) {
         fprintf(stderr, NAME ": out of memory\n");
         config_free(config);
-    } else if ((s = service_open(config, w.base, log, &e)) == NULL) {
+    } else if ((s = service_make(config, &e)) == NULL || (s = service_begin(s, w.base, log, &e)) == NULL) {
         fprintf(stderr, NAME ": %s\n", e.text);
         log_say(log, LEVEL_ERROR, "not started: %s", e.text);
     } else {

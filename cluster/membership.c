@@ -3,7 +3,6 @@
 #include "core/base/clock.h"
 #include "core/base/cluster_key.h"
 #include "core/config/program.h"
-#include "core/decide/block_keys.h"
 #include "core/report/files.h"
 #include "core/report/subject.h"
 #include "core/state/state_rekey.h"
@@ -82,18 +81,9 @@ struct rekeying {
 static int key_again(void *arg, struct block *block, struct error *e)
 {
     struct rekeying *r = arg;
-    char text[sizeof block->subject], *words[2], *blank;
 
-    memcpy(text, block->subject, sizeof text);
-    if ((blank = strchr(text, ' ')) == NULL)
-        return error_set(e, "the block of \"%s\" says of nobody that it is about", block->subject);
-    *blank = '\0';
-    words[0] = text;
-    words[1] = blank + 1;
-    if (subject_parse(&r->context, 2, words, &r->subject, e) != 0)
+    if (subject_of_block(&r->context, block, &r->subject, e) != 0)
         return error_prefix(e, "the block of %s cannot be taken along (\"postern unblock\" lifts it)", block->subject);
-    if (block->class == BLOCK_OF_STRANGERS)
-        key_of_strangers(&r->context, &r->subject.submission, &r->subject.block);
     block->key = r->subject.block.key;
     return 0;
 }

@@ -2,7 +2,6 @@
 
 #include "core/base/clock.h"
 #include "core/base/notify.h"
-#include "core/base/quote.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -16,6 +15,10 @@
 #define READY_LATEST_NS (10 * NS_PER_S)
 /* What is told again after Redis has forgotten it: 2,000 keys a second. */
 #define REPOST_AT_ONCE 100u
+/* What is refused is tried again within a few seconds. */
+#define REFUSED_NOW_NS (15 * NS_PER_S)
+/* After so long without it, it is worth another line. */
+#define REFUSED_ANEW_NS (600 * NS_PER_S)
 
 /* ---- the connections ---- */
 
@@ -105,11 +108,38 @@ void node_told(void *arg, const struct reply *reply)
         node_retell_events(n);
         return;
     }
+    node_refused(n, "a part of what this relay tells or asks", reply);
+}
+
+void node_refused(struct node *n, const char *command, const struct reply *reply)
+{
+    uint64_t boot_ns = clock_boot_ns();
+
+    (void)snprintf(n->refused, sizeof n->refused, "Redis refuses %.60s: %.160s", command, reply_words(reply).text);
+    if (n->refused_ns == 0 || boot_ns - n->refused_ns > REFUSED_ANEW_NS)
+        log_say(n->log, LEVEL_WARNING, "%s (has this relay's user all rights there?)", n->refused);
+    n->refused_ns = boot_ns;
     n->stats.refused_by_redis++;
-    if (!n->said_refused)
-        log_say(n->log, LEVEL_WARNING, "Redis refuses a part of what this relay tells (has its user all rights?): %s",
-                quote(reply->text).text);
-    n->said_refused = true;
+}
+
+bool node_is_refused(const struct node *n, uint64_t boot_ns)
+{
+    return n->refused_ns != 0 && boot_ns - n->refused_ns < REFUSED_NOW_NS;
+}
+
+const struct reply *node_page(struct node *n, const struct reply *reply, const char *command, struct slice *cursor)
+{
+    const struct reply *page;
+
+    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
+        return NULL;
+    if ((page = reply_page(reply, cursor)) != NULL)
+        return page;
+    if (reply->type == REPLY_ERROR)
+        node_refused(n, command, reply);
+    else
+        link_fail(n->link, "Redis replied to HSCAN with something else");
+    return NULL;
 }
 
 /* ---- the rounds ---- */
@@ -124,7 +154,6 @@ static void tick(struct node *n, uint64_t boot_ns)
     outbox_tick(n->outbox, boot_ns);
     if (n->stage == NODE_SHARES && boot_ns - n->shares_since_ns >= LASTED_NS)
         n->said_down = false;
-    node_read_blocks(n, boot_ns);
     node_share_usage(n, boot_ns);
     node_save_position(n);
     node_look_for_requests(n);
@@ -166,7 +195,8 @@ static void beat(struct node *n, uint64_t boot_ns)
 /* The front ends begin after that (their units say so); without Redis they begin unshared. */
 static void say_ready(struct node *n, uint64_t boot_ns)
 {
-    bool warm = n->warm == WARM_DONE && node_habits_are_warm(n) && n->caught_up;
+    bool warm = n->warm == WARM_DONE && node_habits_are_warm(n) && n->caught_up && n->blocks_taken && n->lists.read &&
+                !n->lists.dirty;
 
     if (n->said_ready || (!warm && boot_ns - n->begun_ns < READY_LATEST_NS))
         return;
@@ -193,6 +223,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     }
     node_warm_up(n);
     node_warm_habits(n);
+    node_read_blocks(n, boot_ns);
     say_ready(n, boot_ns);
     node_drain(n);
     node_look_at_blocks(n);

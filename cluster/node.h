@@ -97,7 +97,7 @@ struct node_lists {
     struct shared_lists *shared;
     bool dirty;          /* newer than the files */
     bool read;           /* all that Redis keeps was read, in this epoch */
-    uint64_t read_ns;    /* when that began; 0: it is to begin */
+    uint64_t due_ns;     /* boot clock: when it is read (again) */
     uint64_t changed_ns; /* boot clock */
     bool said_folder, said_full;
 };
@@ -142,13 +142,15 @@ struct node {
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, reads_habits, caught_up, said_folder;
-    bool knows_last; /* whether the last event is still there, since the connection began */
-    uint64_t events_retry_ns, blocks_read_ns;
+    bool knows_last;                         /* whether the last event is still there, since the connection began */
+    uint64_t events_retry_ns, read_asked_ns; /* boot clock */
+    uint64_t blocks_due_ns;                  /* boot clock: when all blocks that Redis keeps are read (again) */
+    bool blocks_taken;                       /* they were once, to the end */
     /* ids of events: of the last that was read; of the one that is saved; of the last that we added */
     unsigned long long read_to[2], saved[2], told_to[2];
     /* does Redis keep what it is told? */
     uint64_t keeping_asked_ns, blocks_retold_ns, evicted;
-    bool evicts, said_evicted, lacks_blocks;
+    bool evicts, said_evicted, said_info, lacks_blocks;
     /* usage */
     struct usage_worker *usage;
     bool usage_sent, usage_reading;
@@ -186,10 +188,13 @@ struct node {
     enum turn turn;   /* to mirror Exchange Online */
     char turn_of[64]; /* whose it is; empty: nobody's that is heard */
     uint64_t news_ns; /* boot clock: when the mirror was last called to pull */
-    bool said_clone, said_status, said_notice, said_refused;
+    bool clone; /* another relay has this one's name */
+    bool said_status, said_notice;
     struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
+    char refused[256]; /* a part of what is told or asked that Redis refused last, at that time of the boot clock */
+    uint64_t refused_ns;
     struct node_stats stats;
     struct command command;
 };
@@ -350,8 +355,14 @@ static inline bool node_is_joined(const struct node *n)
     return memcmp(state_secret(n->state), &n->key->hash, sizeof n->key->hash) == 0;
 }
 
-/* The reply to what needs none: only an error matters, and is said once. */
+/* The reply to what needs none: only an error matters. */
 void node_told(void *arg, const struct reply *reply);
+/* Redis refuses a part of what is told or asked, while the rest goes on: said once, shown as long as it goes on. */
+void node_refused(struct node *n, const char *command, const struct reply *reply);
+bool node_is_refused(const struct node *n, uint64_t boot_ns);
+/* A page of a scan on the connection for commands. NULL: there is none, and it begins anew, a little later. */
+#define NODE_PAGE_AGAIN_NS UINT64_C(5000000000)
+const struct reply *node_page(struct node *n, const struct reply *reply, const char *command, struct slice *cursor);
 
 static inline uint64_t node_now(const struct node *n, uint64_t boot_ns)
 {

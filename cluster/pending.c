@@ -372,6 +372,11 @@ size_t pending_count(const struct pending *p)
            p->floors.n;
 }
 
+size_t pending_floors(const struct pending *p)
+{
+    return p->floors.n;
+}
+
 uint64_t pending_lost(const struct pending *p)
 {
     return p->lost;

@@ -62,7 +62,8 @@ bool pending_next_member(struct pending *p, unsigned tag, struct pending_member 
 /* Takes out a floor of a key that is not waiting to be told otherwise. */
 bool pending_next_floor(struct pending *p, unsigned tag, struct pending_entry *out);
 
-size_t pending_count(const struct pending *p); /* of all, the next round's too */
+size_t pending_count(const struct pending *p);  /* of all, the next round's too */
+size_t pending_floors(const struct pending *p); /* of these, floors that are apart */
 uint64_t pending_lost(const struct pending *p);
 
 #endif

@@ -1,7 +1,5 @@
 #include "cluster/reply.h"
 
-#include "core/base/quote.h"
-
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -175,6 +173,15 @@ int reply_feed(struct reply_reader *r, const void *bytes, size_t n, struct error
     return redisReaderFeed(r->reader, bytes, n) == REDIS_OK ? 0 : error_set(e, "no memory for a reply of Redis");
 }
 
+static struct quote words_of(struct slice text)
+{
+    struct quote q = {.text = ""};
+    struct buf b = BUF_OVER(q.text);
+
+    buf_add_printable(&b, text);
+    return q;
+}
+
 /* Has each array all its elements? hiredis returns only whole replies; this is what the rest relies on. */
 static bool is_whole(const struct reply *reply)
 {
@@ -194,7 +201,7 @@ int reply_next(struct reply_reader *r, const struct reply **out, struct error *e
         forget_reply(r);
     if (redisReaderGetReply(r->reader, &reply) != REDIS_OK)
         return error_set(e, "Redis sent what is no reply, or too large a one: %s",
-                         quote(slice_of(r->reader->errstr)).text);
+                         words_of(slice_of(r->reader->errstr)).text);
     if (reply == NULL)
         return 0;
     r->waiting = r->reader->len - r->reader->pos;
@@ -232,6 +239,11 @@ const struct reply *reply_page(const struct reply *reply, struct slice *cursor)
         return NULL;
     *cursor = reply->elements[0]->text;
     return reply_array(reply->elements[1], 0);
+}
+
+struct quote reply_words(const struct reply *reply)
+{
+    return words_of(reply->text);
 }
 
 bool reply_is_error(const struct reply *reply, const char *word)

@@ -6,7 +6,7 @@
 #define POSTERN_CLUSTER_REPLY_H
 
 #include "core/base/error.h"
-#include "core/base/slice.h"
+#include "core/base/quote.h"
 
 #include <stdint.h>
 
@@ -60,6 +60,8 @@ bool reply_stream_entry(const struct reply *entry, unsigned long long id[2], str
 const struct reply *reply_stream(const struct reply *reply);
 /* "1700000000000-0" as two numbers; false: it is none. */
 bool reply_parse_id(struct slice text, unsigned long long id[2]);
+/* What an error says, shortened and printable, for a sentence; it lives until the end of that full expression. */
+struct quote reply_words(const struct reply *reply);
 /* Does an error begin with this word? */
 bool reply_is_error(const struct reply *reply, const char *word);
 

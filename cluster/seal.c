@@ -9,7 +9,7 @@
 
 #define NONCE_BYTES 12
 /* Relays whose keys are remembered, and with them what they told last. */
-#define PEERS_MAX 512u
+#define PEERS_MAX (SEAL_HEARD_MAX - 1)
 
 struct sealer {
     unsigned char incarnation[SEAL_INCARNATION_BYTES];
@@ -192,4 +192,45 @@ enum opened seal_open(struct opener *o, enum seal_context context, struct slice 
         return OPENED_REPLAYED;
     peer->seen[context] = sequence;
     return OPENED;
+}
+
+/* ---- over a restart ---- */
+
+static unsigned char *put_heard(unsigned char *p, const unsigned char *incarnation, uint64_t sequence)
+{
+    memcpy(p, incarnation, SEAL_INCARNATION_BYTES);
+    bytes_put64(p + SEAL_INCARNATION_BYTES, sequence);
+    return p + SEAL_HEARD_BYTES;
+}
+
+size_t opener_heard(const struct opener *o, enum seal_context context,
+                    unsigned char out[SEAL_HEARD_MAX * SEAL_HEARD_BYTES])
+{
+    unsigned char *p = put_heard(out, o->own->incarnation, o->own->sequence);
+
+    for (unsigned i = 0; i < PEERS_MAX; i++)
+        if (o->peers[i].used != 0 && o->peers[i].seen[context] != 0)
+            p = put_heard(p, o->peers[i].incarnation, o->peers[i].seen[context]);
+    return (size_t)(p - out);
+}
+
+int opener_hear_on(struct opener *o, enum seal_context context, struct slice heard)
+{
+    const unsigned char *p = (const unsigned char *)heard.p;
+
+    if (heard.n % SEAL_HEARD_BYTES != 0)
+        return -1;
+    for (size_t n = heard.n / SEAL_HEARD_BYTES; n > 0; n--, p += SEAL_HEARD_BYTES) {
+        struct peer fresh = {.used = 0}, *peer = peer_find(o, p);
+        uint64_t sequence = bytes_get64(p + SEAL_INCARNATION_BYTES);
+
+        memcpy(fresh.incarnation, p, sizeof fresh.incarnation);
+        if (peer == NULL && key_of_incarnation(o->key, p, fresh.key, NULL) != 0)
+            return -1;
+        if (peer == NULL)
+            peer = peer_keep(o, &fresh);
+        peer->used = ++o->uses;
+        peer->seen[context] = sequence > peer->seen[context] ? sequence : peer->seen[context];
+    }
+    return 0;
 }

@@ -66,4 +66,15 @@ enum opened {
 enum opened seal_open(struct opener *o, enum seal_context context, struct slice record, struct slice *text,
                       const unsigned char **incarnation);
 
+/*
+ * What was opened of a context, for a reader that goes on after a restart: without it, each record could be shown once
+ * more then. What was sealed here counts as opened: the next start is another incarnation.
+ */
+#define SEAL_HEARD_BYTES (SEAL_INCARNATION_BYTES + 8u)
+#define SEAL_HEARD_MAX 513u /* incarnations: those that are remembered, and the own one */
+size_t opener_heard(const struct opener *o, enum seal_context context,
+                    unsigned char out[SEAL_HEARD_MAX * SEAL_HEARD_BYTES]);
+/* Takes what opener_heard wrote. 0; -1: it is not that. */
+int opener_hear_on(struct opener *o, enum seal_context context, struct slice heard);
+
 #endif

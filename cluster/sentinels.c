@@ -1,7 +1,6 @@
 #include "cluster/sentinels.h"
 
 #include "core/base/clock.h"
-#include "core/base/quote.h"
 
 #include <stdlib.h>
 
@@ -111,7 +110,7 @@ static void on_address(void *arg, const struct reply *reply)
             (void)error_set(&e, "it knows no master \"%s\"", one->all->name);
         else
             (void)error_set(&e, "it does not say where the master is: %s",
-                            reply->type == REPLY_ERROR ? quote(reply->text).text : "its reply is no address");
+                            reply->type == REPLY_ERROR ? reply_words(reply).text : "its reply is no address");
         trouble(one, e.text);
         return;
     }

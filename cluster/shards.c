@@ -9,7 +9,6 @@
 #include "cluster/node.h"
 
 #include "core/base/clock.h"
-#include "core/base/quote.h"
 
 #define MAP_EVERY_NS (10 * NS_PER_S)
 
@@ -183,7 +182,8 @@ static void go_home(struct node *n)
 /* Is it a Redis without others? With few rights it does not say: a Redis Cluster would then redirect all we tell it. */
 static bool is_alone(const struct node *n, const struct reply *reply)
 {
-    return n->config->cluster.n_servers == 1 && (reply_is_error(reply, "ERR") || reply_is_error(reply, "NOPERM"));
+    return n->config->cluster.n_servers == 1 && (reply_is_error(reply, "ERR") || reply_is_error(reply, "NOPERM")) &&
+           !slice_starts_with(reply->text, SLICE("ERR max number of clients"));
 }
 
 static void is_single(struct node *n)
@@ -223,10 +223,11 @@ static void on_slots(void *arg, const struct reply *reply)
         return;
     }
     if (reply->type == REPLY_ERROR) {
-        (void)error_set(&e,
-                        "as one of several servers it should be a node of a Redis Cluster, but refuses CLUSTER "
-                        "SLOTS: %s",
-                        quote(reply->text).text);
+        (void)error_set(&e, "%s CLUSTER SLOTS: %s",
+                        n->config->cluster.n_servers == 1
+                            ? "Redis refuses"
+                            : "as one of several servers it should be a node of a Redis Cluster, but refuses",
+                        reply_words(reply).text);
         link_fail(from->link, e.text);
         return;
     }

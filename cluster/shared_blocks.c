@@ -126,8 +126,9 @@ static bool tell_block(struct shared_block *known, const struct block *block, co
     uint64_t origin_ms = origin_of(block, known, at);
     size_t n = block_text_write(block, origin_ms, at->now_ns, text);
 
-    if (!events_add(events, EVENT_BLOCK, at->wall_ms, (struct slice){(const char *)text, n}))
-        return false; /* the next look tells it */
+    if (!events_have_room(events) ||
+        !events_add(events, EVENT_BLOCK, at->wall_ms, (struct slice){(const char *)text, n}))
+        return false;
     known->until_ns = block->until_ns;
     known->origin_ms = origin_ms;
     return true;
@@ -151,7 +152,7 @@ static bool remember_lift(struct shared_blocks *s, struct shared_block *known, u
  * A block that is gone before its end is not a lift: a file that was damaged, replaced or made anew has lost them, too,
  * and that must unblock nobody. Lifts are told by who makes them.
  */
-void shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
+bool shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
                         struct events *events)
 {
     struct shared_block *known;
@@ -162,14 +163,15 @@ void shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, co
         if ((known = shared_place(s, block.key)) == NULL)
             continue;
         known->round = s->round;
-        if (block.until_ns > known->until_ns)
-            (void)tell_block(known, &block, at, events);
+        if (block.until_ns > known->until_ns && !tell_block(known, &block, at, events))
+            return false; /* those that are not looked at are not gone */
     }
     for (uint32_t i = 0; i <= s->mask; i++)
         if (s->places[i].key != 0 && s->places[i].round != s->round)
             s->places[i].until_ns = 0;
     if (s->used >= s->most_used / 2)
         tidy(s, at->now_ns);
+    return true;
 }
 
 void shared_blocks_repost(struct shared_blocks *s)
@@ -242,6 +244,9 @@ uint64_t shared_blocks_lifted_here(struct shared_blocks *s, const struct blocks 
     uint64_t origin_ms = local_origin(blocks, key, known != NULL ? known : &nothing, at);
     uint64_t until_ms = origin_ms != 0 && origin_ms <= at->wall_ms ? origin_ms - 1 : at->wall_ms;
 
+    /* What was lifted may be of a relay whose clock is ahead of ours. */
+    if (origin_ms == 0 && known != NULL)
+        until_ms = later(until_ms, known->origin_ms);
     if (known != NULL)
         (void)remember_lift(s, known, until_ms, at);
     return until_ms;

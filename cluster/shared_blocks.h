@@ -21,8 +21,9 @@ struct moment {
     uint64_t wall_ms; /* wall clock */
 };
 
-/* Compares the table with what the others know, and adds an event for each block that is new to them, or ends later. */
-void shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
+/* Compares the table with what the others know, and adds an event for each block that is new to them, or ends later.
+ * False: there was no room for one of them, and the next look tells it. */
+bool shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
                         struct events *events);
 
 /* Tells all of them again at the next look. */

@@ -21,8 +21,10 @@
 #define READ_AT_ONCE "200"
 /* Shorter than a connection waits for a reply. */
 #define READ_WAIT_MS "2000"
+#define READ_SOON_NS (50 * NS_PER_MS)
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
+#define HEARD_FILE "heard"
 #define RETRY_NS NS_PER_S
 /* Ids of the stream are times of the server's clock: another server's may be behind. */
 #define STEP_BACK_MS 60000u
@@ -81,11 +83,11 @@ void node_look_at_blocks(struct node *n)
     if (blocks != n->looked_at) {
         /* Another table: it may have none of what the others told before. */
         shared_blocks_repost(n->blocks);
-        n->blocks_read_ns = 0;
+        n->blocks_due_ns = 0;
     }
     n->looked_at = blocks;
-    n->looked_changes = changes;
-    shared_blocks_look(n->blocks, blocks, &at, n->events);
+    /* While the queue is full it is looked at again and again. */
+    n->looked_changes = shared_blocks_look(n->blocks, blocks, &at, n->events) ? changes : changes - 1;
 }
 
 void node_retell_blocks(struct node *n)
@@ -177,7 +179,8 @@ static void on_added(void *arg, const struct reply *reply)
         n->events_stalled = false;
         events_again(n->events);
         n->events_retry_ns = clock_boot_ns() + RETRY_NS;
-        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply);
+        if (reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply))
+            node_refused(n, "blocks, lifts and marks that this relay tells", reply);
         return;
     }
     if (clock_boot_ns() < n->events_retry_ns)
@@ -213,19 +216,10 @@ static bool is_protected(struct node *n, const struct block *block, const struct
                                      .secret = state_secret(n->state),
                                      .now_ns = at->now_ns,
                                      .wall_s = (int64_t)(at->wall_ms / 1000)};
-    char text[sizeof block->subject], *words[2], *blank;
-    struct subject *x = calloc(1, sizeof *x);
-    bool found = false;
+    struct subject *x = malloc(sizeof *x);
+    bool found = x != NULL && subject_of_block(&c, block, x, NULL) == 0 &&
+                 never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
 
-    memcpy(text, block->subject, sizeof text);
-    blank = strchr(text, ' ');
-    if (x != NULL && blank != NULL) {
-        *blank = '\0';
-        words[0] = text;
-        words[1] = blank + 1;
-        found = subject_parse(&c, 2, words, x, NULL) == 0 &&
-                never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
-    }
     free(x);
     if (view != NULL)
         directory_view_put(n->directory, view);
@@ -241,7 +235,7 @@ static const char *printable(char *out, size_t cap, const char *text)
     return out;
 }
 
-/* 1: it has ended. */
+/* 1: it has ended, or was lifted. */
 static int heard_block(struct node *n, struct slice body, uint64_t elapsed_ms, const struct moment *at)
 {
     char subject[160], limit[64];
@@ -269,6 +263,8 @@ static int heard_block(struct node *n, struct slice body, uint64_t elapsed_ms, c
     case BLOCK_NOT_TAKEN:
         log_say(n->log, LEVEL_ERROR, "another relay's block of %s is not in force here: %s", subject, e.text);
         return 0;
+    case BLOCK_LIFTED:
+        return 1;
     default:
         return 0;
     }
@@ -321,7 +317,7 @@ static void heard_marks(struct node *n, struct slice body, uint64_t elapsed_ms, 
     n->stats.marks_in++;
 }
 
-/* 1: it is a block, and has ended. */
+/* 1: it is a block, and over. */
 static int heard_event(struct node *n, struct slice text)
 {
     const struct moment at = moment_of(n);
@@ -443,7 +439,7 @@ static void last_is_lost(struct node *n)
             "Redis lacks the last that it was told (another server, or earlier data): blocks and the last events are "
             "told again");
     n->told_to[0] = n->told_to[1] = 0;
-    n->blocks_read_ns = 0;
+    n->blocks_due_ns = 0;
     node_step_back(n);
     node_retell_blocks(n);
 }
@@ -489,6 +485,7 @@ void node_read_events(struct node *n)
     if (of_habits)
         add_id(n, habits);
     n->reads_habits = of_habits;
+    n->read_asked_ns = clock_boot_ns();
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
@@ -501,7 +498,8 @@ static void caught_up(struct node *n)
     if (!n->reads_habits) /* nor do replies wait then: the next flush asks again */
         return;
     node_habits_caught_up(n);
-    node_read_events(n);
+    if (clock_boot_ns() - n->read_asked_ns > READ_SOON_NS) /* else it is a Redis that does not wait */
+        node_read_events(n);
 }
 
 /* Nothing: none came in that time. Else a list of streams that have new entries. */
@@ -517,6 +515,8 @@ static void on_read(void *arg, const struct reply *reply)
         return;
     }
     if (reply_array(reply, 1) == NULL) {
+        if (reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply))
+            node_refused(n, "XREAD of what other relays tell", reply);
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
@@ -542,6 +542,8 @@ static void heard_kept(struct node *n, const struct reply *key, const struct rep
     if (key->type != REPLY_TEXT || value->type != REPLY_TEXT || key->text.n != 8 ||
         !node_open(n, SEAL_KEPT, value->text, &text) || text.n == 0 || text.p[0] != EVENT_BLOCK)
         return;
+    /* A lift is missing there when Redis began again with earlier data: nobody shall find the block once the lift is
+     * forgotten. */
     if (heard_event(n, text) == 1)
         keep_no_longer(n, (const unsigned char *)key->text.p, 1, 8);
 }
@@ -549,13 +551,11 @@ static void heard_kept(struct node *n, const struct reply *key, const struct rep
 static void on_kept(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *pairs;
     struct slice cursor;
+    const struct reply *pairs = node_page(n, reply, "HSCAN of all blocks", &cursor);
 
-    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
-        return;
-    if ((pairs = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to HSCAN with something else");
+    if (pairs == NULL) {
+        n->blocks_due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
         return;
     }
     node_look_at_blocks(n);
@@ -564,19 +564,22 @@ static void on_kept(void *arg, const struct reply *reply)
     node_look_at_blocks(n);
     if (!slice_eq(cursor, SLICE("0")))
         scan_blocks(n, cursor);
+    else
+        n->blocks_taken = true;
 }
 
 static void scan_blocks(struct node *n, struct slice cursor)
 {
     command_hscan(&n->command, BLOCKS, cursor, "100");
-    (void)link_send(n->link, &n->command, on_kept, n);
+    if (link_send(n->link, &n->command, on_kept, n) != 0)
+        n->blocks_due_ns = clock_boot_ns() + NODE_PAGE_AGAIN_NS;
 }
 
 void node_read_blocks(struct node *n, uint64_t boot_ns)
 {
-    if (n->stage != NODE_SHARES || (n->blocks_read_ns != 0 && boot_ns - n->blocks_read_ns < BLOCKS_EVERY_NS))
+    if (n->stage != NODE_SHARES || boot_ns < n->blocks_due_ns)
         return;
-    n->blocks_read_ns = boot_ns;
+    n->blocks_due_ns = boot_ns + BLOCKS_EVERY_NS;
     scan_blocks(n, SLICE("0"));
 }
 
@@ -591,6 +594,27 @@ int node_folder(const struct node *n, struct error *e)
         return error_set(e, "cannot make the folder %s: %s", path, strerror(errno));
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd >= 0 ? fd : error_set(e, "cannot open the folder %s: %s", path, strerror(errno));
+}
+
+/* What was heard before a restart is not heard again, whatever Redis shows. */
+static void load_heard(struct node *n, int folder)
+{
+    char *text = NULL;
+    size_t length;
+
+    if (spool_get(folder, HEARD_FILE, SEAL_HEARD_MAX * SEAL_HEARD_BYTES, &text, &length, NULL) == 0 &&
+        opener_hear_on(n->opener, SEAL_EVENT, (struct slice){text, length}) != 0)
+        log_say(n->log, LEVEL_WARNING, "%s/" HEARD_FILE " is damaged: events may be heard a second time",
+                n->config->cluster.folder);
+    free(text);
+}
+
+static int save_heard(const struct node *n, int folder, struct error *e)
+{
+    unsigned char heard[SEAL_HEARD_MAX * SEAL_HEARD_BYTES];
+    size_t size = opener_heard(n->opener, SEAL_EVENT, heard);
+
+    return spool_put(folder, HEARD_FILE, (struct slice){(const char *)heard, size}, e);
 }
 
 /* "EPOCH MS-SEQUENCE": without it, or in another epoch, the stream is read from its beginning. */
@@ -608,8 +632,10 @@ void node_load_position(struct node *n)
         n->epoch[epoch.n] = '\0';
     }
     free(text);
-    if (folder >= 0)
-        (void)close(folder);
+    if (folder < 0)
+        return;
+    load_heard(n, folder);
+    (void)close(folder);
 }
 
 void node_save_position(struct node *n)
@@ -623,7 +649,7 @@ void node_save_position(struct node *n)
         return;
     buf_addf(&b, "%s %llu-%llu\n", n->epoch, n->read_to[0], n->read_to[1]);
     if ((folder = node_folder(n, &e)) >= 0) {
-        result = spool_put(folder, POSITION_FILE, buf_slice(&b), &e);
+        result = save_heard(n, folder, &e) == 0 ? spool_put(folder, POSITION_FILE, buf_slice(&b), &e) : -1;
         (void)close(folder);
     }
     if (result != 0 && !n->said_folder)
@@ -649,7 +675,7 @@ void node_forget_position(struct node *n)
 {
     n->read_to[0] = n->read_to[1] = 0;
     n->told_to[0] = n->told_to[1] = 0;
-    n->blocks_read_ns = 0;
+    n->blocks_due_ns = 0;
     n->caught_up = false;
     node_lists_forget_position(n);
     node_retell_blocks(n);

@@ -237,7 +237,9 @@ static void on_values(void *arg, const struct reply *reply)
 
     if (n->warm != WARM_SCANS || n->warm_at == n->warm_n)
         return; /* of one that begins again */
-    /* An error: its slot was moved meanwhile. */
+    if (reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply))
+        node_refused(n, "MGET of what other relays have counted", reply);
+    /* An error: its slot was moved meanwhile, say. */
     if (reply == NULL || n->stage != NODE_SHARES || reply->type == REPLY_ERROR) {
         again(n);
         return;

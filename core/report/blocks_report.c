@@ -42,7 +42,7 @@ static bool find_habit(const struct decide_context *c, const struct block *block
 
     if (c->habits == NULL || !c->config->limits_use_habits || (x = malloc(sizeof *x)) == NULL)
         return false;
-    if (subject_of_block(c, block, x) && (key = key_of_habit(c, &x->verdict.identity)) != 0)
+    if (subject_of_block(c, block, x, NULL) == 0 && (key = key_of_habit(c, &x->verdict.identity)) != 0)
         habits_look(c->habits, key, c->now_ns, out);
     free(x);
     return key != 0;

@@ -93,6 +93,11 @@ static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printe
     /* Of the others nothing is heard then. */
     if (strcmp(text_at(own, "state"), "shares") != 0)
         return troubles;
+    if (text_at(status, "refused")[0] != '\0') {
+        printer_remark(out, REMARK_WARNING, "not all is shared: %s",
+                       text_plain(shown, sizeof shown, slice_of(text_at(status, "refused"))));
+        troubles++;
+    }
     if (json_is_true(json_object_get(status, "clone"))) {
         printer_remark(out, REMARK_WARNING, "another relay has this one's name: a copied machine?");
         troubles++;

@@ -120,21 +120,22 @@ static int take_login(struct subject *x, const struct decide_context *c, struct 
     return 0;
 }
 
-int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e)
+static bool find_kind(struct slice word, enum limit_key_part *part)
 {
-    struct slice word = slice_of(words[n - 1]);
-    bool found = n == 1;
-
-    memset(out, 0, sizeof *out);
-    out->part = n == 1 ? guess(c->config, word) : PER_USER;
-    for (size_t i = 0; n > 1 && i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(words[0], kinds[i].name) == 0) {
-            out->part = kinds[i].part;
-            found = true;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (slice_eq(slice_of(kinds[i].name), word)) {
+            *part = kinds[i].part;
+            return true;
         }
-    if (!found)
-        return error_set(e, "expected one name, or user, login, client, network or connector and a name");
-    switch (out->part) {
+    return false;
+}
+
+/* The rest of out is zeroed. */
+static int take_word(struct subject *out, const struct decide_context *c, enum limit_key_part part, struct slice word,
+                     struct error *e)
+{
+    out->part = part;
+    switch (part) {
     case PER_CLIENT:
         return take_client(out, c, word, e);
     case PER_CLIENT_NET:
@@ -142,8 +143,21 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     case PER_CONNECTOR:
         return take_connector(out, c, word, e);
     default:
-        return take_login(out, c, word, out->part == PER_USER, e);
+        return take_login(out, c, word, part == PER_USER, e);
     }
+}
+
+int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e)
+{
+    struct slice word = slice_of(words[n - 1]);
+    enum limit_key_part part = PER_USER;
+
+    memset(out, 0, sizeof *out);
+    if (n == 1)
+        part = guess(c->config, word);
+    else if (!find_kind(slice_of(words[0]), &part))
+        return error_set(e, "expected one name, or user, login, client, network or connector and a name");
+    return take_word(out, c, part, word, e);
 }
 
 const char *subject_tenant(const struct decide_context *c, const struct subject *subject)
@@ -161,25 +175,28 @@ const char *subject_tenant(const struct decide_context *c, const struct subject 
     return tenant != NULL ? tenant->name : NULL;
 }
 
-bool subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out)
+int subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out, struct error *e)
 {
-    char name[sizeof block->subject], kind[16], *words[] = {kind, name};
-    struct buf k = BUF_OVER(kind);
-    struct slice first, shown;
+    enum limit_key_part part;
+    struct slice kind, name;
 
-    /* Of networks there may be many, and none is anybody's. */
-    if (block->prefix > 0 || !slice_cut(slice_of(block->subject), ' ', &first, NULL) ||
-        slice_eq(first, SLICE("client")) || !block_subject_name(block, name, sizeof name - 1, &shown))
-        return false;
-    name[shown.n] = '\0';
-    buf_add(&k, first);
-    return subject_parse(c, 2, words, out, NULL) == 0;
+    memset(out, 0, sizeof *out);
+    if (!slice_cut(slice_of(block->subject), ' ', &kind, NULL) || !find_kind(kind, &part) ||
+        !block_subject_name(block, out->name, sizeof out->name, &name))
+        return error_set(e, "its subject is cut, or names nobody");
+    if (take_word(out, c, part, name, e) != 0)
+        return -1;
+    if (block->class == BLOCK_OF_STRANGERS)
+        key_of_strangers(c, &out->submission, &out->block);
+    else if (block->defers)
+        key_of_deferring(c, &out->verdict.identity, part, &out->block);
+    return 0;
 }
 
 const char *block_tenant(const struct decide_context *c, const struct block *block)
 {
     struct subject *x = malloc(sizeof *x);
-    const char *tenant = x != NULL && subject_of_block(c, block, x) ? subject_tenant(c, x) : NULL;
+    const char *tenant = x != NULL && subject_of_block(c, block, x, NULL) == 0 ? subject_tenant(c, x) : NULL;
 
     free(x);
     return tenant;

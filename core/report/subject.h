@@ -8,8 +8,9 @@ struct subject {
     enum limit_key_part part; /* PER_USER, PER_LOGIN, PER_CLIENT, PER_CLIENT_NET or PER_CONNECTOR */
     struct network network;   /* PER_CLIENT_NET */
     struct submission submission;
-    struct verdict verdict; /* its identity is what the decision knows about the user */
-    struct block block;     /* key, prefix and subject are set */
+    struct verdict verdict;                        /* its identity is what the decision knows about the user */
+    struct block block;                            /* key, prefix and subject are set */
+    char name[sizeof((struct block *)0)->subject]; /* subject_of_block: the name, as it was typed */
 };
 
 /*
@@ -21,8 +22,9 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
 /* Whose it is: the connector's tenant, or the one whose mailboxes alone have the name, or whose login it is; NULL:
  * nobody's, or that of several. */
 const char *subject_tenant(const struct decide_context *c, const struct subject *subject);
-/* The subject of a block. False: it is no login and no connector, or not in the configuration or directory any more. */
-bool subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out);
+/* The subject of a block, from its text; out->block gets the key that such a block has with the context's secret. 0; -1
+ * with e: its name was cut, or it is a connector that is not in the configuration any more. */
+int subject_of_block(const struct decide_context *c, const struct block *block, struct subject *out, struct error *e);
 /* Its tenant; NULL as above, or without memory. */
 const char *block_tenant(const struct decide_context *c, const struct block *block);
 

@@ -10,7 +10,10 @@ sockets="$T/a/policyd.sock $T/b/policyd.sock $T/c/policyd.sock"
 cluster_directory
 
 # ---- membership ----
-for name in a b c; do relay $name; done
+for name in a b c; do
+    relay $name
+    [ $name != b ] || sed -i '1i tenants = ({ name = "contoso"; netbios = ["CONTOSO"]; });' "$T/b/postern.conf"
+done
 run policyd-a "$build/postern-policyd" -c "$T/a/postern.conf"
 relay_wait relay_listens_at "$T/a/policyd.sock"
 is 'without a key it says who makes it' "$("$build/postern-cluster" -c "$T/a/postern.conf" 2>&1)" '*cluster.key*postern-cluster init*'
@@ -20,17 +23,22 @@ is 'and which is never made again' "$("$build/postern-cluster" init -c "$T/a/pos
 is 'the first relay has the secret already' "$("$build/postern-cluster" join -c "$T/a/postern.conf" 2>&1)" '*has the cluster*already*'
 run policyd-b "$build/postern-policyd" -c "$T/b/postern.conf"
 relay_wait relay_listens_at "$T/b/policyd.sock"
-"$build/postern" -c "$T/b/postern.conf" block user user50@contoso.example >>"$T/cli.log" 2>&1
-"$build/postern" -c "$T/b/postern.conf" block 198.51.100.7 >>"$T/cli.log" 2>&1
+{
+    "$build/postern" -c "$T/b/postern.conf" block user user50@contoso.example
+    "$build/postern" -c "$T/b/postern.conf" block 198.51.100.7
+    "$build/postern" -c "$T/b/postern.conf" block login 'CONTOSO\user51' --force
+} >>"$T/cli.log" 2>&1
 redis_start
 run cluster-b "$build/postern-cluster" -c "$T/b/postern.conf"
 becomes 'a relay whose state has another secret shares nothing, and says what to do' "grep 'another secret' $T/cluster-b.log" '*postern-cluster*join*'
-is 'a relay joins, with its blocks' "$("$build/postern-cluster" join -c "$T/b/postern.conf" 2>&1)" '*has the cluster*; 2 blocks were taken along*'
+is 'a relay joins, with its blocks' "$("$build/postern-cluster" join -c "$T/b/postern.conf" 2>&1)" '*has the cluster*; 3 blocks were taken along*'
 becomes 'its services follow without a restart' "shares b" 1
 becomes 'and refuse whom they refused' "ask once user50@contoso.example $T/b/policyd.sock" '5*'
+is 'by whatever name' "$("$build/postern" -c "$T/b/postern.conf" explain --user 'CONTOSO\user51' --client 203.0.113.9 2>&1 | grep '^Verdict')" 'Verdict: reject (blocked)'
 stop cluster-b
 stop policyd-b
 stop policyd-a
+relay b
 is 'a relay without a state joins, too' "$("$build/postern-cluster" join -c "$T/c/postern.conf" 2>&1)" '*has the cluster*; 0 blocks*'
 : >"$T/cluster-b.log"
 start a b c

@@ -65,6 +65,9 @@ mkdir -p "$T/c/state"
 cp "$T/a/state/state" "$T/c/state/state"
 start c
 becomes 'a copy of a machine is noticed by both' "grep -l 'another relay says that it is a, too' $T/cluster-a.log $T/cluster-c.log | wc -l" 2
+becomes 'and shown' "of a .clone" true
+stop cluster-c
+becomes 'until it is heard no more' "of a .clone" false
 is 'and said once' "$(grep -c 'another relay says' "$T/cluster-a.log")" 1
 
 # ---- no Redis ----

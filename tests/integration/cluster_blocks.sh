@@ -83,11 +83,18 @@ becomes 'and the lifts' "blocks c $two" 0
 becomes 'and what it lifted itself meanwhile is lifted at the others' "blocks a $three; blocks b $three; blocks c $three" '0*0*0'
 
 # ---- a new relay ----
+proxies d
 relay d
 "$build/postern-cluster" join -c "$T/d/postern.conf" >>"$T/cli.log" 2>&1
 redis DEL 'postern:{m}:events' >>"$T/cli.log"
+between d unscanned
 start d
-becomes 'a new relay has the blocks that stand, also without the events' "blocks d $one" 1
+becomes 'a new relay whose connection ends while it reads the blocks and lists that stand' "grep -c 'no connection to Redis' $T/cluster-d.log" '[1-9]*'
+is 'has none of them yet' "$(blocks d $one)" 0
+between d pass
+becomes 'has them, also without the events, when it is connected again' "blocks d $one" 1
+postern d deny --cluster user59@contoso.example >>"$T/cli.log"
+becomes 'and tells the others what is entered there' "grep -c user59@contoso.example $T/a/cluster/deny" 1
 sleep 1
 is 'and none that was lifted' "$(blocks d $two)" 0
 
@@ -100,8 +107,9 @@ postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'a block' "blocks b $who" 1
 postern a unblock user $who >>"$T/cli.log"
 becomes 'is lifted' "blocks b $who" 0
-python3 - "$T/redis.sock" <<'PY'
-import socket, sys
+# owner DOES: who owns Redis shows everything again, changed, or made up; keeps the blocks that are there; or brings these back.
+cat >"$T/owner.py" <<'PY'
+import pickle, socket, sys
 class Redis:
     def __init__(self): self.s = socket.socket(socket.AF_UNIX); self.s.connect(sys.argv[1]); self.f = self.s.makefile("rb")
     def read(self):
@@ -117,17 +125,62 @@ class Redis:
         self.s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
         return self.read()
 r = Redis()
-for _, (_, record) in r("XRANGE", "postern:{m}:events", "-", "+"):
+if sys.argv[2] == "keep":
+    pickle.dump(r("HGETALL", "postern:{m}:blocks"), open(sys.argv[3], "wb"))
+elif sys.argv[2] == "bring back":
+    r("DEL", "postern:{m}:events")
+    r("HSET", "postern:{m}:blocks", *pickle.load(open(sys.argv[3], "rb")))
+else:
+  for _, (_, record) in r("XRANGE", "postern:{m}:events", "-", "+"):
     r("XADD", "postern:{m}:events", "*", "r", record)               # again
     r("XADD", "postern:{m}:events", "*", "r", record[:-1] + b"x")   # changed
     r("XADD", "postern:{m}:events", "*", "r", b"x" * 3)
 PY
+owner() { python3 "$T/owner.py" "$T/redis.sock" "$@"; }
+owner shows
 postern b block user $who --for 1h >>"$T/cli.log"
 becomes 'what is played again, changed or made up unblocks nobody' "blocks a $who; blocks c $who; blocks a $one; blocks c 192.0.2.0/28" '1*1*1*1'
 
+login
+for i in 1 2 3 4 5 6; do ask once $who "$T/a/policyd.sock" "198.51.$((100 + i)).1"; done >"$T/travel"
+becomes 'a block of a limit' "blocks c $who" 1
+postern a unblock user $who >>"$T/cli.log"
+becomes 'is lifted, too' "blocks c $who" 0
+for i in 1 2 3; do ask once $who "$T/c/policyd.sock" "198.51.$((110 + i)).1"; done >"$T/travel"
+before=$(used c $who roaming)
+stop cluster-c
+run cluster-c "$build/postern-cluster" -c "$T/c/postern.conf"
+becomes 'a relay begins again' "shares c; grep -c 'counters of all relays were taken over' $T/cluster-c.log" '5*5'
+owner shows
+login
+postern b block user $who --for 1h >>"$T/cli.log"
+becomes 'and has read all that is played to it' "blocks c $who" 1
+n=$((n - 1))
+is 'which resets nothing that was counted since' "$(used c user$n@contoso.example roaming)" "$before"
+n=$((n + 1))
+
+# ---- Redis begins again with earlier data ----
+login
+postern a block user $who >>"$T/cli.log"
+becomes 'a block' "blocks b $who; redis HLEN 'postern:{m}:blocks'" '1*'
+owner keep "$T/kept"
+before=$(redis HLEN 'postern:{m}:blocks')
+postern b unblock user $who >>"$T/cli.log"
+becomes 'is lifted' "blocks a $who" 0
+sleep 11 # what a relay told in the ten seconds before its last word is told again
+lifted=$who
+login
+postern b block user $who >>"$T/cli.log"
+becomes 'and another one is made' "blocks a $who; redis HLEN 'postern:{m}:blocks'" "1*$before"
+owner 'bring back' "$T/kept"
+is 'a Redis that has the lifted one again' "$(redis HLEN 'postern:{m}:blocks')" $((before + 1))
+redis CLIENT KILL TYPE normal >>"$T/cli.log"
+becomes 'does not keep it' "redis HLEN 'postern:{m}:blocks'" "$before"
+is 'nor do the relays' "$(blocks a $lifted) $(blocks b $lifted)" '0 0'
+
 # ---- Redis forgets ----
 redis FLUSHALL >>"$T/cli.log"
-becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{m}:blocks'" '[3-9]'
+becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{m}:blocks'" '[1-9]*'
 login
 postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'and passes new ones on' "blocks b $who; blocks c $who" '1*1'

@@ -50,6 +50,23 @@ redis_begin --port "$port"
 signed_in="user = \"postern\"; password_file = \"$T/password\";"
 again "server = \"unix:$T/redis.sock\"; $signed_in"
 shared 'a UNIX socket, with the rights that the manual names'
+# lacks RIGHT WORDS
+lacks()
+{
+    redis ACL SETUSER postern "-$1" >>"$T/cli.log"
+    again "server = \"unix:$T/redis.sock\"; $signed_in"
+    becomes "without +$1 the relays share all else" 'shares a; shares b' '1*1'
+    login
+    "$build/postern" -c "$T/a/postern.conf" block user $who --for 1h >>"$T/cli.log" 2>&1
+    becomes 'and say what is refused' "grep -c 'Redis refuses $2.*NOPERM.*$1' $T/cluster-a.log" 1
+    becomes 'which is no good state' "\"$build/postern-cluster\" status -c $T/a/cluster.conf 2>&1 | grep -c 'not all is shared: Redis refuses .*NOPERM'" 1
+    redis ACL SETUSER postern "+$1" >>"$T/cli.log"
+    becomes 'with the right what waited is told' "ask once $who $T/b/policyd.sock" '5*'
+    becomes 'and all is well' "\"$build/postern-cluster\" status -c $T/a/cluster.conf >>$T/cli.log 2>&1 && echo well" well
+}
+lacks xadd 'blocks, lifts and marks'
+lacks subscribe 'SUBSCRIBE'
+lacks hscan 'HSCAN'
 again "server = \"127.0.0.1:$port\"; $signed_in"
 shared 'TCP on loopback, without TLS'
 again "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
@@ -65,6 +82,8 @@ becomes 'a wrong password is said' "grep -c 'WRONGPASS' $T/cluster-a.log" 1
 is 'and never shown' "$(grep -c 'wrong$\|a-password' "$T"/cluster-?.log | grep -vc ':0$')" 0
 chmod 644 "$T/wrong"
 is 'a password that others may read is refused' "$("$build/postern-cluster" -c "$T/a/cluster.conf" 2>&1)" '*others may open it*chmod o=*'
+kill -USR1 "$(cat "$T/cluster-a.pid")"
+becomes 'and a service that is to read its configuration again goes on without it' "grep -c 'reload refused.*others may open it' $T/cluster-a.log; kill -0 $(cat "$T/cluster-a.pid") && echo runs" '1*runs'
 
 # ---- a Redis that is full, or read only ----
 again "server = \"unix:$T/redis.sock\"; $signed_in"
@@ -81,6 +100,13 @@ ask steal $who 1 "$T/a/policyd.sock" >/dev/null
 becomes 'a replica that takes nothing is said' "grep -c 'READONLY' $T/cluster-a.log | sed s/[1-9][0-9]*/some/" some
 redis REPLICAOF NO ONE >>"$T/cli.log"
 becomes 'what was counted meanwhile arrives' "ask once $who $T/b/policyd.sock" '4*'
+redis ACL SETUSER postern -time >>"$T/cli.log"
+login
+ask steal $who 1 "$T/a/policyd.sock" >/dev/null
+becomes 'that its user may not run a command of the script is said' "grep -c 'Redis refuses what this relay counted.*user executing' $T/cluster-a.log" 1
+sleep 23 # what Redis can never take is given up after 20 seconds
+redis ACL SETUSER postern +time >>"$T/cli.log"
+becomes 'and nothing is given up for that' "ask once $who $T/b/policyd.sock" '4*'
 stop redis
 
 # ---- a batch is counted once ----
@@ -108,6 +134,9 @@ for how in forgets knows; do
     # shellcheck disable=SC2086 # two paths
     got=$(ask steal $who 2 "$T/a/policyd.sock" "$T/b/policyd.sock")
     at_most "lets nobody have more than each relay's own limit: $got" "${got%% *}" 57
+    before=$(own a keys)
+    sleep 4
+    at_most 'and is told what it forgets with each flush, not with each reply' $(($(own a keys) - before)) 5000
     login
     for net in 1 2 3 4 5 6 7 8; do ask once $who "$T/a/policyd.sock" "198.51.$((100 + net)).1"; sleep 0.3; done >"$T/travel"
     is 'nor more networks' "$(grep -c DUNNO "$T/travel")" 4

@@ -8,6 +8,7 @@ FILE holds a word that says what happens from now on, and is read for each comma
     pass      all goes through
     cut       connections end, and none begins
     mute      commands arrive, replies don't come back
+    unscanned a connection ends on which all blocks or lists are to be read
     storm     of what changes something in Redis: some arrives twice, some again after what came later; some replies are lost, and
               some commands, with their connections; some wait
 
@@ -22,6 +23,7 @@ import time
 
 listen_at, redis_at, file = sys.argv[1:]
 CHANGES = (b"EVAL", b"EVALSHA", b"XADD", b"HSET", b"HDEL", b"PUBLISH")
+SCANS = [[b"HSCAN", b"postern:{m}:" + name] for name in (b"blocks", b"lists")]
 late = []  # what is shown to Redis again
 
 
@@ -111,7 +113,7 @@ class Between:
         try:
             while True:
                 raw, words = read_command(stream)
-                if raw is None or how() == "cut":
+                if raw is None or how() == "cut" or (how() == "unscanned" and words[:2] in SCANS):
                     break
                 if how() == "storm" and words[0].upper() in CHANGES:
                     if not self.storm(raw):

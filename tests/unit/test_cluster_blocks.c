@@ -116,7 +116,7 @@ static bool is_blocked(struct relay *r, uint64_t key)
 
 static void look(struct relay *r)
 {
-    shared_blocks_look(r->shared, state_blocks(r->state), &r->at, r->events);
+    (void)shared_blocks_look(r->shared, state_blocks(r->state), &r->at, r->events);
 }
 
 /* The next event that a relay has for the others; its length, 0: none. */
@@ -320,6 +320,41 @@ static void a_clock_that_is_behind_loses_no_block(void **state)
 
 /* ---- as text ---- */
 
+static void a_lift_holds_for_the_block_of_a_relay_whose_clock_is_ahead(void **state)
+{
+    (void)state;
+    relays[0].at.wall_ms += 3600 * 1000;
+    block_here(relays, 5, 0);
+    settle();
+    assert_true(is_blocked(relays + 2, 5));
+    later(5000);
+    lift_here(relays + 2, 5);
+    settle();
+    for (unsigned i = 0; i < 3; i++)
+        assert_false(is_blocked(relays + i, 5));
+    shared_blocks_repost(relays[1].shared); /* nor does it come back */
+    settle();
+    assert_false(is_blocked(relays + 2, 5));
+}
+
+static void a_block_that_finds_no_room_is_told_later(void **state)
+{
+    struct relay *r = relays;
+
+    (void)state;
+    while (events_add(r->events, EVENT_LIST, 1, SLICE("x")))
+        continue;
+    block_here(r, 5, 3600);
+    block_here(r, 6, 3600);
+    for (unsigned i = 0; i < 3; i++)
+        assert_false(shared_blocks_look(r->shared, state_blocks(r->state), &r->at, r->events));
+    assert_int_equal(events_lost(r->events), 1); /* the loop's: a block that waits is not lost */
+    while (events_send(r->events).n > 0)
+        events_arrived(r->events, r->at.now_ns);
+    assert_true(shared_blocks_look(r->shared, state_blocks(r->state), &r->at, r->events));
+    assert_int_equal(events_count(r->events), 2);
+}
+
 static void a_block_is_the_same_after_it_was_told(void **state)
 {
     struct block block = {.key = 77,
@@ -393,6 +428,22 @@ static void events_wait_in_order_until_they_have_arrived(void **state)
     events_free(q);
 }
 
+static void marks_leave_room_for_blocks_and_lifts(void **state)
+{
+    struct events *q = events_new();
+    uint64_t ms = 1;
+
+    (void)state;
+    for (; events_lost(q) == 0; ms++)
+        (void)events_add_mark(q, ms, MARK_LATEST, 1, 1);
+    assert_true(events_count(q) >= EVENTS_MAX / 2);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(events_add(q, EVENT_BLOCK, ms, SLICE("x")));
+        assert_true(events_add_forget(q, ms, 5, 6));
+    }
+    events_free(q);
+}
+
 static void what_arrived_last_is_told_again_to_another_server(void **state)
 {
     struct events *q = events_new();
@@ -433,8 +484,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_later_end_holds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_block_that_is_made_again_before_its_lift_is_told_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_is_behind_loses_no_block, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lift_holds_for_the_block_of_a_relay_whose_clock_is_ahead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_block_that_finds_no_room_is_told_later, set_up, tear_down),
         cmocka_unit_test(a_block_is_the_same_after_it_was_told),
         cmocka_unit_test(events_wait_in_order_until_they_have_arrived),
+        cmocka_unit_test(marks_leave_room_for_blocks_and_lifts),
         cmocka_unit_test(what_arrived_last_is_told_again_to_another_server),
     };
 

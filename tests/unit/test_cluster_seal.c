@@ -128,6 +128,32 @@ static void a_record_shown_again_or_after_a_later_one_is_a_replay(void **state)
     relay_end(&b);
 }
 
+static void a_record_shown_again_after_a_restart_is_a_replay(void **state)
+{
+    unsigned char out[256], own[256], later[256], heard[SEAL_HEARD_MAX * SEAL_HEARD_BYTES];
+    struct relay a, b, again;
+    struct slice one, two, three, text;
+    size_t n;
+
+    (void)state;
+    relay_begin(&a, 1);
+    relay_begin(&b, 1);
+    one = seal_text(&a, SEAL_EVENT, out);
+    two = seal_text(&b, SEAL_EVENT, own);
+    assert_int_equal(seal_open(b.opener, SEAL_EVENT, one, &text, NULL), OPENED);
+    n = opener_heard(b.opener, SEAL_EVENT, heard);
+    relay_end(&b);
+    relay_begin(&again, 1);
+    assert_int_equal(opener_hear_on(again.opener, SEAL_EVENT, (struct slice){(const char *)heard, n - 1}), -1);
+    assert_int_equal(opener_hear_on(again.opener, SEAL_EVENT, (struct slice){(const char *)heard, n}), 0);
+    assert_int_equal(seal_open(again.opener, SEAL_EVENT, one, &text, NULL), OPENED_REPLAYED);
+    assert_int_equal(seal_open(again.opener, SEAL_EVENT, two, &text, NULL), OPENED_REPLAYED); /* its own, then */
+    three = seal_text(&a, SEAL_EVENT, later);
+    assert_int_equal(seal_open(again.opener, SEAL_EVENT, three, &text, NULL), OPENED);
+    relay_end(&a);
+    relay_end(&again);
+}
+
 static void a_record_is_not_taken_for_one_of_another_kind(void **state)
 {
     unsigned char out[256];
@@ -292,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_record_with_any_bit_changed_or_cut_is_false),
         cmocka_unit_test(another_key_opens_nothing_and_shows_another_check_value),
         cmocka_unit_test(a_record_shown_again_or_after_a_later_one_is_a_replay),
+        cmocka_unit_test(a_record_shown_again_after_a_restart_is_a_replay),
         cmocka_unit_test(a_record_is_not_taken_for_one_of_another_kind),
         cmocka_unit_test(more_relays_than_are_remembered_are_heard_all_the_same),
         cmocka_unit_test(a_text_that_is_too_long_is_not_sealed),

@@ -340,6 +340,59 @@ static void what_an_operator_forgives_is_told(void **state)
     end(b);
 }
 
+/* With another secret, as for a relay that joins a cluster: each has the key that the mail path will look up. */
+static void the_subject_of_a_block_is_found_again_from_its_text(void **state)
+{
+    static const struct {
+        const char *kind, *name;
+    } names[] = {{"user", ANNA},
+                 {"user", "bj\xc3\xb6rn@contoso.example"},
+                 {"login", "CONTOSO\\anna"},
+                 {"client", "192.0.2.7"},
+                 {"network", "192.0.2.0/28"},
+                 {"network", "2001:db8::/48"}};
+    const struct hash_secret other = {{7, 8}};
+    struct subject *before = calloc(1, sizeof *before), *again = calloc(1, sizeof *again),
+                   *after = calloc(1, sizeof *after);
+    struct bench *b = *state;
+    struct decide_context c, there;
+    struct error e;
+
+    begin(b, "");
+    c = (struct decide_context){.config = engine_config(b->engine),
+                                .view = b->world->view,
+                                .counters = state_counters(b->shared),
+                                .blocks = blocks_of(b),
+                                .secret = state_secret(b->shared),
+                                .now_ns = now_of(b)};
+    there = c;
+    there.secret = &other;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *words[] = {(char *)(uintptr_t)names[i].kind, (char *)(uintptr_t)names[i].name};
+
+        assert_int_equal(subject_parse(&c, 2, words, before, &e), 0);
+        assert_int_equal(subject_parse(&there, 2, words, after, &e), 0);
+        assert_int_equal(subject_of_block(&there, &before->block, again, &e), 0);
+        assert_int_equal(again->block.key, after->block.key);
+        assert_int_not_equal(again->block.key, before->block.key);
+        if (before->part == PER_USER || before->part == PER_LOGIN) {
+            key_of_deferring(&c, &before->verdict.identity, before->part, &before->block);
+            key_of_deferring(&there, &after->verdict.identity, after->part, &after->block);
+        } else {
+            key_of_strangers(&c, &before->submission, &before->block);
+            key_of_strangers(&there, &after->submission, &after->block);
+        }
+        assert_int_equal(subject_of_block(&there, &before->block, again, &e), 0);
+        assert_int_equal(again->block.key, after->block.key);
+    }
+    (void)snprintf(before->block.subject, sizeof before->block.subject, "user anna.with.a.long.na...");
+    assert_int_equal(subject_of_block(&there, &before->block, again, &e), -1);
+    free(before);
+    free(again);
+    free(after);
+    end(b);
+}
+
 /* A mail path without an outbox decides and counts as ever. */
 static void an_outbox_that_can_not_be_made_hinders_no_mail_and_is_logged(void **state)
 {
@@ -377,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_known, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_an_operator_forgives_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_subject_of_a_block_is_found_again_from_its_text, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outbox_that_can_not_be_made_hinders_no_mail_and_is_logged, setup, teardown),
     };
 
