@@ -1,5 +1,6 @@
 /* The picture for programs. */
 #include "core/access/role.h"
+#include "core/config/tenant_row.h"
 #include "core/report/cluster_report.h"
 #include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
@@ -130,7 +131,8 @@ static struct value override_of(const struct config *config, const char *tenant)
 /* What becomes of its mail, where its settings are older than max_age: "keep" or "defer"; null: they are not. */
 static struct value stale_of(const struct picture *p, const struct config *config, const struct tenant_facts *t)
 {
-    const struct tenant_config *own = config_tenant(config, slice_of(t->name));
+    struct tenant_config mem;
+    const struct tenant_config *own = tenant_row(config, t->name, &mem);
     int64_t oldest = tenant_oldest(t, NULL);
 
     if (own == NULL || own->max_age_s == 0 || oldest <= 0 || p->wall_s - oldest <= (int64_t)own->max_age_s)
