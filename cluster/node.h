@@ -24,6 +24,7 @@
 #include "core/state/state.h"
 
 #define NODE_EPOCH_MAX 64u
+#define NODE_PROTECTED_SAID 64u
 /* What is told in a round is numbered from its position on; more than it ever has. */
 #define NODE_NUMBERS_A_ROUND 4096u
 #define NODE_HABITS_STREAM "postern:{m}:habits"
@@ -139,6 +140,10 @@ struct node {
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
+    struct {
+        uint64_t key, origin_ms;
+    } protected[NODE_PROTECTED_SAID]; /* the last ones of which the log says that never_block protects them */
+    unsigned protected_next;
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, reads_habits, caught_up, said_folder;

@@ -24,6 +24,8 @@
 #define READ_SOON_NS (50 * NS_PER_MS)
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
+/* The same block, though clocks were set meanwhile. */
+#define SAME_ORIGIN_MS 10000u
 #define HEARD_FILE "heard"
 #define RETRY_NS NS_PER_S
 /* Ids of the stream are times of the server's clock: another server's may be behind. */
@@ -226,6 +228,22 @@ static bool is_protected(struct node *n, const struct block *block, const struct
     return found;
 }
 
+/* Was it not said yet of this block? It is heard when it is made, and each time that all blocks are read. */
+static bool is_news(struct node *n, uint64_t key, uint64_t origin_ms)
+{
+    unsigned i = 0;
+
+    while (i < NODE_PROTECTED_SAID && n->protected[i].key != key)
+        i++;
+    if (i < NODE_PROTECTED_SAID && origin_ms <= n->protected[i].origin_ms + SAME_ORIGIN_MS)
+        return false;
+    if (i == NODE_PROTECTED_SAID)
+        i = n->protected_next++ % NODE_PROTECTED_SAID;
+    n->protected[i].key = key;
+    n->protected[i].origin_ms = origin_ms;
+    return true;
+}
+
 /* What comes back of others' texts is for the log: printable. */
 static const char *printable(char *out, size_t cap, const char *text)
 {
@@ -250,8 +268,9 @@ static int heard_block(struct node *n, struct slice body, uint64_t elapsed_ms, c
     }
     (void)printable(subject, sizeof subject, block.subject);
     if (is_protected(n, &block, at)) {
-        log_say(n->log, LEVEL_NOTICE, "another relay blocked %s: never_block protects it here, so it is not blocked",
-                subject);
+        if (is_news(n, block.key, origin_ms))
+            log_say(n->log, LEVEL_NOTICE,
+                    "another relay blocked %s: never_block protects it here, so it is not blocked", subject);
         return 0;
     }
     switch (shared_blocks_take(n->blocks, state_blocks(n->state), &block, origin_ms, at, &e)) {
