@@ -298,6 +298,16 @@ static void a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_kno
     end(b);
 }
 
+static struct decide_context context_of(struct bench *b)
+{
+    return (struct decide_context){.config = engine_config(b->engine),
+                                   .view = b->world->view,
+                                   .counters = state_counters(b->shared),
+                                   .blocks = blocks_of(b),
+                                   .secret = state_secret(b->shared),
+                                   .now_ns = now_of(b)};
+}
+
 static void what_an_operator_forgives_is_told(void **state)
 {
     struct bench *b = *state;
@@ -317,12 +327,7 @@ static void what_an_operator_forgives_is_told(void **state)
     history = told_one(OUTBOX_ADD)->key;
     assert_int_equal(outbox_open(world_file(b->world, "outbox"), OUTBOX_WRITER, &writer, &e), 0);
     state_share(b->shared, writer);
-    c = (struct decide_context){.config = engine_config(b->engine),
-                                .view = b->world->view,
-                                .counters = state_counters(b->shared),
-                                .blocks = blocks_of(b),
-                                .secret = state_secret(b->shared),
-                                .now_ns = now_of(b)};
+    c = context_of(b);
     assert_non_null(x);
     assert_int_equal(subject_parse(&c, 1, words, x, &e), 0);
     (void)snprintf(x->block.limit, sizeof x->block.limit, "m");
@@ -359,12 +364,7 @@ static void the_subject_of_a_block_is_found_again_from_its_text(void **state)
     struct error e;
 
     begin(b, "");
-    c = (struct decide_context){.config = engine_config(b->engine),
-                                .view = b->world->view,
-                                .counters = state_counters(b->shared),
-                                .blocks = blocks_of(b),
-                                .secret = state_secret(b->shared),
-                                .now_ns = now_of(b)};
+    c = context_of(b);
     there = c;
     there.secret = &other;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
