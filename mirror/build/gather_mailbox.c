@@ -354,7 +354,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     struct sheet *sheet = g->sheets[kind == KIND_MAILBOX ? SHEET_DETAILS : SHEET_SETTINGS];
     struct sheet_row out = {.file = file, .place = row->place};
     struct buf packed = BUF_OVER(g->packed);
-    struct address primary, upn;
+    struct address primary = {0}, upn;
     struct login alias, account;
     char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
     struct error why;
@@ -460,7 +460,7 @@ int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, cons
     struct sheet_row out = {.file = file, .place = row->place};
     struct buf packed = BUF_OVER(g->packed);
     char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX], alias[MAILBOX_NAME_MAX];
-    struct address primary;
+    struct address primary = {0};
     struct error why;
 
     if (kind == KIND_HVE_ACCOUNT)

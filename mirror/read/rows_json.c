@@ -131,12 +131,13 @@ static int escaped_unit(struct slice text)
  */
 static char *without_lone_surrogates(struct slice text)
 {
-    char *copy = malloc(text.n);
+    char *copy = malloc(text.n + 1);
     bool found = false;
 
     if (copy == NULL)
         return NULL;
     memcpy(copy, text.p, text.n);
+    copy[text.n] = '\0';
     for (size_t i = 0; i < text.n;) {
         struct slice here = {text.p + i, text.n - i};
         int unit = escaped_unit(here), next = unit < 0 ? -1 : escaped_unit((struct slice){here.p + 6, here.n - 6});
