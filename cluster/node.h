@@ -193,7 +193,7 @@ struct node {
     enum turn turn;   /* to mirror Exchange Online */
     char turn_of[64]; /* whose it is; empty: nobody's that is heard */
     uint64_t news_ns; /* boot clock: when the mirror was last called to pull */
-    bool clone; /* another relay has this one's name */
+    bool clone;       /* another relay has this one's name */
     bool said_status, said_notice;
     struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */

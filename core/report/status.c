@@ -351,7 +351,7 @@ static void status_lines(struct picture *p, const struct report_files *f, struct
     }
     if (!p->has_journal)
         return;
-    show_totals(p, f->config != NULL && f->config->cluster.configured, out);
+    show_totals(p, f->config->cluster.configured, out);
     show_top("Logins with the most messages, last hour", &p->logins, 0, out);
     show_top("Logins with the most refusals, last hour", &p->logins, 1, out);
     show_top("Clients with the most messages, last hour", &p->clients, 0, out);
