@@ -49,7 +49,8 @@ with db:
 os._exit(0)
 END
 }
-ago() { echo $(($(date +%s) - $1 * 86400)); }
+now=$(date +%s)
+ago() { echo $((now - $1 * 86400)); }
 
 conf
 postfix 'relayhost = [contoso-example.mail.protection.outlook.com]:25'
