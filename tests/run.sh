@@ -76,8 +76,8 @@ build fuzz-build
 export FAULTS=short
 # The counts for tests/coverage.sh begin at nothing.
 find build/asan/core -name '*.gcda' -exec truncate -s 0 {} +
-# Ten more at the same time than there are processors: many wait for what shall happen most of their time.
-list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P $((jobs + 10)) -d '\n' -I{} bash -c 'run_one {}'
+# Fourteen more at the same time than there are processors: many wait for what shall happen most of their time.
+list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P $((jobs + 14)) -d '\n' -I{} bash -c 'run_one {}'
 [ "$pattern" != . ] || run_one tests-coverage tests/coverage.sh
 
 passed=$(cat "$out"/*.count | awk '{ n += $1 } END { print n + 0 }')

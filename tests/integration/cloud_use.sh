@@ -40,7 +40,8 @@ os._exit(0)  # to close it would remove the two files beside it, without which n
 EOF
 }
 history() { sql "$work/dir/history.sqlite" "$1"; }
-days_ago() { echo $(($(date +%s) - $1 * 86400)); }
+now=$(date +%s)
+days_ago() { echo $((now - $1 * 86400)); }
 
 conf()
 {
